@@ -1,0 +1,68 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rest puts together what the API server serves of the group ksit.io.
+package rest
+
+import (
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"ksit.io/ksit/pkg/apis/ksit"
+	"ksit.io/ksit/pkg/apis/ksit/scheme"
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	installationstorage "ksit.io/ksit/pkg/registry/ksit/installation/storage"
+	integrationstorage "ksit.io/ksit/pkg/registry/ksit/integration/storage"
+	targetstorage "ksit.io/ksit/pkg/registry/ksit/integrationtarget/storage"
+)
+
+// StorageProvider makes the storage of every kind. What subresources need
+// besides etcd becomes a field of it.
+type StorageProvider struct{}
+
+// NewRESTStorage connects to the storage of every kind and maps the resources
+// of each served version to it. A kind has one store, which all versions share:
+// a store holds a watch cache. When it fails, nothing is left open.
+func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
+	resources, err := newResources(set, getter)
+	if err != nil {
+		return genericapiserver.APIGroupInfo{}, err
+	}
+	info := genericapiserver.NewDefaultAPIGroupInfo(ksit.GroupName, set.Scheme, set.ParameterCodec, set.Codecs)
+	info.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = resources
+	return info, nil
+}
+
+func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
+	resources := map[string]rest.Storage{}
+	defer func() {
+		if err != nil {
+			for _, resource := range resources {
+				resource.Destroy()
+			}
+		}
+	}()
+
+	targets, err := targetstorage.New(set.Scheme, getter)
+	if err != nil {
+		return nil, err
+	}
+	resources["integrationtargets"] = targets.IntegrationTarget
+	resources["integrationtargets/status"] = targets.Status
+
+	integrations, err := integrationstorage.New(set.Scheme, getter)
+	if err != nil {
+		return nil, err
+	}
+	resources["integrations"] = integrations.Integration
+	resources["integrations/status"] = integrations.Status
+
+	installations, err := installationstorage.New(set.Scheme, getter)
+	if err != nil {
+		return nil, err
+	}
+	resources["installations"] = installations.Installation
+	resources["installations/status"] = installations.Status
+	return resources, nil
+}

@@ -1,0 +1,123 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/testutil"
+)
+
+// fill writes count values of 100 KB and returns the first error.
+func fill(t *testing.T, client *clientv3.Client, count int) error {
+	t.Helper()
+	value := strings.Repeat("x", 100_000)
+	for i := range count {
+		if _, err := client.Put(t.Context(), fmt.Sprintf("fill/%04d", i), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// empty deletes everything and drops its history.
+func empty(t *testing.T, client *clientv3.Client) {
+	t.Helper()
+	deleted, err := client.Delete(t.Context(), "", clientv3.WithPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Compact(t.Context(), deleted.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if condition() {
+			return
+		}
+	}
+	t.Fatalf("%s did not happen", what)
+}
+
+func TestFragmentedDatabaseShrinks(t *testing.T) {
+	server := open(t, Options{
+		Dir:         t.TempDir(),
+		Maintenance: Maintenance{Interval: 50 * time.Millisecond, DefragMinBytes: 4 << 20},
+	})
+	client := connect(t, server)
+	if err := fill(t, client, 100); err != nil {
+		t.Fatal(err)
+	}
+	full := server.Status()
+	if full.SizeBytes < 4<<20 {
+		t.Fatalf("the database holds %d bytes only", full.SizeBytes)
+	}
+	empty(t, client)
+	eventually(t, "defragmentation", func() bool { return server.Status().SizeBytes < 1<<20 })
+}
+
+func TestSmallOrFullDatabaseIsLeftAlone(t *testing.T) {
+	tests := map[string]struct {
+		status Status
+		want   bool
+	}{
+		"small":      {Status{SizeBytes: 1 << 20, InUseBytes: 1 << 10}, false},
+		"full":       {Status{SizeBytes: 1 << 30, InUseBytes: 9 << 26}, false},
+		"fragmented": {Status{SizeBytes: 1 << 30, InUseBytes: 1 << 28}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := test.status.fragmented(Maintenance{}.withDefaults()); got != test.want {
+				t.Errorf("fragmented() = %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestSpentQuotaIsReportedAndHeals(t *testing.T) {
+	registry := metrics.NewKubeRegistry()
+	observed := NewMetrics()
+	if err := observed.Register(registry.Register); err != nil {
+		t.Fatal(err)
+	}
+	server := open(t, Options{
+		Dir:         t.TempDir(),
+		QuotaBytes:  4 << 20,
+		Metrics:     observed,
+		Maintenance: Maintenance{Interval: 50 * time.Millisecond},
+	})
+	client := connect(t, server)
+
+	if err := fill(t, client, 100); !errors.Is(err, rpctypes.ErrNoSpace) {
+		t.Fatalf("writing over the quota gave %v, want %v", err, rpctypes.ErrNoSpace)
+	}
+	if err := server.Check(); err == nil || !strings.Contains(err.Error(), "etcd is full") {
+		t.Errorf("Check() = %v, want an error that says that etcd is full", err)
+	}
+	alarm := func() float64 {
+		value, err := testutil.GetGaugeMetricValue(observed.alarm.WithLabelValues("nospace"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	eventually(t, "the alarm in the metrics", func() bool { return alarm() == 1 })
+
+	// Reading and deleting go on; that is the way out.
+	empty(t, client)
+	eventually(t, "the end of the alarm", func() bool { return server.Check() == nil && alarm() == 0 })
+	if err := fill(t, client, 5); err != nil {
+		t.Errorf("writing after the alarm: %v", err)
+	}
+}

@@ -1,0 +1,47 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apiserver/pkg/util/compatibility"
+
+	"ksit.io/ksit/pkg/apiserver"
+	"ksit.io/ksit/pkg/cmd/options"
+)
+
+func newAPIServerCommand() *cobra.Command {
+	o := options.NewAPIServer(compatibility.DefaultComponentGlobalsRegistry)
+	return withOptions(&cobra.Command{
+		Use:   "apiserver",
+		Short: "Serves the API ksit.io, from an etcd of its own",
+		Long: "Serves the API group ksit.io to the aggregator of a host cluster, which gives authentication, authorization, " +
+			"namespaces and admission policies. It keeps nothing itself: run as many as wanted on one etcd (--etcd-servers).",
+	}, o, func(ctx context.Context) error {
+		server, err := newAPIServer(ctx, o)
+		if err != nil {
+			return err
+		}
+		return server.Run(ctx)
+	})
+}
+
+// newAPIServer makes a server from options that are complete. More is configured
+// before it is built by the functions given.
+func newAPIServer(ctx context.Context, o *options.APIServer, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
+	config, err := o.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range configure {
+		f(config)
+	}
+	completed, err := config.Complete()
+	if err != nil {
+		return nil, err
+	}
+	return completed.New()
+}

@@ -1,0 +1,159 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	cliflag "k8s.io/component-base/cli/flag"
+)
+
+// Controllers are the options of the controllers, wherever they run.
+type Controllers struct {
+	// Workers is how many Installations are worked on at once.
+	Workers int
+	// TargetQPS and TargetBurst bound the requests to one target.
+	TargetQPS   float32
+	TargetBurst int
+	// RewritesFile holds the table of prefix rewrites; empty for none.
+	RewritesFile string
+	// ChartsDir holds chart archives that are looked at first; empty for none.
+	ChartsDir string
+	// CacheDir keeps downloaded charts and indexes; empty for memory only.
+	CacheDir string
+	// AllowLocalSources lets tenants name loopback and link-local addresses.
+	AllowLocalSources bool
+	// AllowInsecureTargets takes kubeconfigs that do not verify the server.
+	AllowInsecureTargets bool
+}
+
+// NewControllers returns the defaults.
+func NewControllers() *Controllers {
+	return &Controllers{
+		Workers:     10,
+		TargetQPS:   200,
+		TargetBurst: 400,
+		CacheDir:    filepath.Join(os.TempDir(), "ksit-cache"),
+	}
+}
+
+// AddFlags adds the flags.
+func (o *Controllers) AddFlags(groups *cliflag.NamedFlagSets) {
+	fs := groups.FlagSet("controllers")
+	fs.IntVar(&o.Workers, "workers", o.Workers,
+		"How many installs, upgrades and uninstalls go on at once, over all targets. Probes have workers of their own.")
+	fs.Float32Var(&o.TargetQPS, "target-qps", o.TargetQPS,
+		"How many requests a second are sent to one target on average, by everything in this process.")
+	fs.IntVar(&o.TargetBurst, "target-burst", o.TargetBurst,
+		"How many requests may be sent to one target at once, above --target-qps.")
+	fs.StringVar(&o.RewritesFile, "rewrites-file", o.RewritesFile,
+		"YAML file with prefix rewrites for chart repositories and manifest URLs (rewrites) and for container images "+
+			"(images), each a list of from and to. What it leads to is trusted, loopback addresses included.")
+	fs.StringVar(&o.ChartsDir, "charts-dir", o.ChartsDir,
+		"Directory of chart archives, NAME-VERSION.tgz, that is looked at before any repository.")
+	fs.StringVar(&o.CacheDir, "cache-dir", o.CacheDir,
+		"Directory in which downloaded charts and repository indexes are kept, within a bounded size. Empty keeps them in memory.")
+	fs.BoolVar(&o.AllowLocalSources, "allow-local-sources", o.AllowLocalSources,
+		"Let Integrations name chart repositories and manifests at loopback, link-local and other local addresses. "+
+			"Whoever may create an Integration can then reach what this process can reach there.")
+	fs.BoolVar(&o.AllowInsecureTargets, "allow-insecure-targets", o.AllowInsecureTargets,
+		"Take kubeconfigs of targets with insecure-skip-tls-verify.")
+}
+
+// Validate returns everything that is wrong with the options.
+func (o *Controllers) Validate() error {
+	var errs []error
+	if o.Workers < 1 || o.Workers > 1000 {
+		errs = append(errs, fmt.Errorf("--workers is %d, it must be from 1 to 1000", o.Workers))
+	}
+	if o.TargetQPS <= 0 {
+		errs = append(errs, fmt.Errorf("--target-qps is %v, it must be over 0", o.TargetQPS))
+	}
+	if o.TargetBurst < 1 {
+		errs = append(errs, fmt.Errorf("--target-burst is %d, it must be at least 1", o.TargetBurst))
+	}
+	if o.RewritesFile != "" {
+		if info, err := os.Stat(o.RewritesFile); err != nil {
+			errs = append(errs, fmt.Errorf("--rewrites-file: %w", err))
+		} else if info.IsDir() {
+			errs = append(errs, fmt.Errorf("--rewrites-file: %s is a directory", o.RewritesFile))
+		}
+	}
+	if o.ChartsDir != "" {
+		if info, err := os.Stat(o.ChartsDir); err != nil {
+			errs = append(errs, fmt.Errorf("--charts-dir: %w", err))
+		} else if !info.IsDir() {
+			errs = append(errs, fmt.Errorf("--charts-dir: %s is no directory", o.ChartsDir))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// LeaderElection says whether replicas take turns, and how.
+type LeaderElection struct {
+	// Enabled is off for a single replica only.
+	Enabled bool
+	// Namespace holds the Lease, in the host cluster.
+	Namespace string
+	// LeaseDuration is how long a silent leader is waited for.
+	LeaseDuration time.Duration
+	// RenewDeadline is how long a leader tries to renew before it gives up.
+	RenewDeadline time.Duration
+	// RetryPeriod is the time between two tries.
+	RetryPeriod time.Duration
+}
+
+// LeaseName is the Lease that the leader holds.
+const LeaseName = "ksit-controller-manager"
+
+// NewLeaderElection returns the defaults.
+func NewLeaderElection() *LeaderElection {
+	return &LeaderElection{
+		Enabled:       true,
+		Namespace:     "ksit-system",
+		LeaseDuration: 15 * time.Second,
+		RenewDeadline: 10 * time.Second,
+		RetryPeriod:   2 * time.Second,
+	}
+}
+
+// AddFlags adds the flags.
+func (o *LeaderElection) AddFlags(groups *cliflag.NamedFlagSets) {
+	fs := groups.FlagSet("leader election")
+	fs.BoolVar(&o.Enabled, "leader-elect", o.Enabled,
+		"Work only while holding the Lease "+LeaseName+" of the host cluster. Turn it off only where a second replica can not be.")
+	fs.StringVar(&o.Namespace, "leader-elect-namespace", o.Namespace,
+		"Namespace of the host cluster that holds the Lease.")
+	fs.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", o.LeaseDuration,
+		"How long the others wait for a leader that is silent before one of them takes over.")
+	fs.DurationVar(&o.RenewDeadline, "leader-elect-renew-deadline", o.RenewDeadline,
+		"How long a leader tries to renew the Lease before it stops working.")
+	fs.DurationVar(&o.RetryPeriod, "leader-elect-retry-period", o.RetryPeriod,
+		"How long to wait between two tries to get or to renew the Lease.")
+}
+
+// Validate returns everything that is wrong with the options.
+func (o *LeaderElection) Validate() error {
+	if !o.Enabled {
+		return nil
+	}
+	var errs []error
+	if o.Namespace == "" {
+		errs = append(errs, errors.New("--leader-elect-namespace must be given"))
+	}
+	if o.LeaseDuration < time.Second {
+		errs = append(errs, errors.New("--leader-elect-lease-duration must be at least 1s"))
+	}
+	if o.LeaseDuration <= o.RenewDeadline {
+		errs = append(errs, errors.New("--leader-elect-lease-duration must be over --leader-elect-renew-deadline"))
+	}
+	if o.RetryPeriod <= 0 || float64(o.RenewDeadline) <= 1.2*float64(o.RetryPeriod) {
+		errs = append(errs, errors.New("--leader-elect-renew-deadline must be well over --leader-elect-retry-period, and that over 0"))
+	}
+	return errors.Join(errs...)
+}

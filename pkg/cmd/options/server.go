@@ -1,0 +1,70 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"errors"
+	"path/filepath"
+
+	cliflag "k8s.io/component-base/cli/flag"
+	basecompatibility "k8s.io/component-base/compatibility"
+)
+
+// Server are the options of the process that is everything: etcd, API and
+// controllers.
+type Server struct {
+	API         *APIServer
+	Etcd        *EmbeddedEtcd
+	Controllers *Controllers
+}
+
+// NewServer returns the defaults.
+func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
+	return &Server{
+		API:         NewAPIServer(registry),
+		Etcd:        NewEmbeddedEtcd(),
+		Controllers: NewControllers(),
+	}
+}
+
+// AddFlags adds the flags, by group.
+func (o *Server) AddFlags(groups *cliflag.NamedFlagSets) {
+	o.Etcd.AddFlags(groups)
+	o.Controllers.AddFlags(groups)
+	o.API.AddFlags(groups)
+	groups.FlagSet("etcd").Lookup("etcd-servers").Usage =
+		"URLs of an etcd to use instead of the embedded one, comma separated: scheme://ip:port."
+}
+
+// UsesEmbeddedEtcd is whether etcd runs in this process.
+func (o *Server) UsesEmbeddedEtcd() bool {
+	return len(o.API.Recommended.Etcd.StorageConfig.Transport.ServerList) == 0
+}
+
+// Complete fills in what follows from other options.
+func (o *Server) Complete() error {
+	if o.UsesEmbeddedEtcd() {
+		o.API.etcdFollows = true
+		// What a directory outlives, a certificate in it does too: the host
+		// cluster is told once whom to trust.
+		if cert := &o.API.Recommended.SecureServing.ServerCert; cert.CertDirectory == "" && o.Etcd.DataDir != "" {
+			cert.CertDirectory = filepath.Join(o.Etcd.DataDir, "certs")
+		}
+	}
+	return o.API.Complete()
+}
+
+// Validate returns everything that is wrong with the options.
+func (o *Server) Validate() error {
+	errs := []error{o.API.Validate(), o.Controllers.Validate()}
+	if o.UsesEmbeddedEtcd() {
+		errs = append(errs, o.Etcd.Validate())
+	}
+	return errors.Join(errs...)
+}
+
+// SetEtcdEndpoint makes the API store its objects there.
+func (o *Server) SetEtcdEndpoint(endpoint string) {
+	o.API.Recommended.Etcd.StorageConfig.Transport.ServerList = []string{endpoint}
+}

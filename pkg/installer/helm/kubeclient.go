@@ -1,0 +1,206 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package helm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/object"
+	"helm.sh/helm/v3/pkg/kube"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/resource"
+
+	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/health"
+	"ksit.io/ksit/pkg/installer"
+)
+
+// kubeClient is Helm's client of a target for one operation, with other waits,
+// and with the CRDs kept from it: see doc.go.
+//
+// It keeps the first error that has a reason, because Helm turns many errors
+// into text.
+type kubeClient struct {
+	*kube.Client
+	ctx  context.Context
+	conn *cluster.Connection
+	// tolerant has Build leave out the objects of kinds that the target does
+	// not serve any more, which cannot exist.
+	tolerant bool
+	failure  error
+}
+
+var (
+	_ kube.Interface                    = (*kubeClient)(nil)
+	_ kube.InterfaceExt                 = (*kubeClient)(nil)
+	_ kube.InterfaceDeletionPropagation = (*kubeClient)(nil)
+	_ kube.InterfaceLogs                = (*kubeClient)(nil)
+)
+
+func newKubeClient(ctx context.Context, conn *cluster.Connection, getter genericclioptions.RESTClientGetter, namespace string, log func(string, ...any)) *kubeClient {
+	client := kube.New(getter)
+	client.Namespace = namespace
+	client.Log = log
+	return &kubeClient{Client: client, ctx: ctx, conn: conn}
+}
+
+func (c *kubeClient) keep(err error) error {
+	if err != nil && c.failure == nil {
+		c.failure = err
+	}
+	return err
+}
+
+// IsReachable asks nothing: the target was just read from.
+func (c *kubeClient) IsReachable() error { return nil }
+
+// Build returns the objects of a manifest, without its CRDs: those of a release
+// are applied before, and stay. Those of a hook, which alone Helm asks to be
+// validated, are the hook's affair.
+func (c *kubeClient) Build(reader io.Reader, hook bool) (kube.ResourceList, error) {
+	if c.tolerant {
+		served, err := c.served(reader)
+		if err != nil {
+			return nil, c.keep(err)
+		}
+		reader = served
+	}
+	resources, err := c.Client.Build(reader, false)
+	if err != nil {
+		return nil, c.keep(err)
+	}
+	if hook {
+		return resources, nil
+	}
+	return resources.Filter(func(info *resource.Info) bool { return !isCRD(info) }), nil
+}
+
+func isCRD(info *resource.Info) bool {
+	gvk := info.Mapping.GroupVersionKind
+	return gvk.Group == crdGroup && gvk.Kind == crdKind
+}
+
+// Create creates objects.
+func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
+	result, err := c.Client.Create(resources)
+	return result, c.keep(err)
+}
+
+// Update brings objects from one release to another.
+func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
+	result, err := c.Client.Update(original, target, force)
+	return result, c.keep(err)
+}
+
+// DeleteWithPropagationPolicy deletes objects.
+func (c *kubeClient) DeleteWithPropagationPolicy(resources kube.ResourceList, policy metav1.DeletionPropagation) (*kube.Result, []error) {
+	result, errs := c.Client.DeleteWithPropagationPolicy(resources, policy)
+	_ = c.keep(errors.Join(errs...))
+	return result, errs
+}
+
+// waited are the kinds that `helm install --wait` waits for. What a custom
+// resource becomes may depend on hooks that come after: it is for probes.
+var waited = map[string]bool{
+	"Pod": true, "Service": true, "PersistentVolumeClaim": true, "ReplicationController": true,
+	"apps/Deployment": true, "apps/StatefulSet": true, "apps/DaemonSet": true, "apps/ReplicaSet": true,
+}
+
+// Wait returns when the objects are ready, or with the end of the operation.
+func (c *kubeClient) Wait(resources kube.ResourceList, _ time.Duration) error {
+	var ids object.ObjMetadataSet
+	for _, info := range resources {
+		gk := info.Mapping.GroupVersionKind.GroupKind()
+		kind := gk.Kind
+		if gk.Group != "" {
+			kind = gk.Group + "/" + gk.Kind
+		}
+		if waited[kind] && !isPaused(info) {
+			ids = append(ids, objMetadata(info))
+		}
+	}
+	err := health.Wait(c.ctx, c.conn, ids, health.WaitOptions{})
+	if err == nil {
+		return nil
+	}
+	if c.ctx.Err() != nil && !errors.Is(context.Cause(c.ctx), errTimeout) {
+		return c.keep(installer.Errorf(installer.ReasonCanceled, "waiting for its objects was interrupted: %w", context.Canceled))
+	}
+	return c.keep(installer.Errorf(installer.ReasonNotReady, "%w", err))
+}
+
+// isPaused is true for a Deployment that its chart holds back: it is as wanted.
+func isPaused(info *resource.Info) bool {
+	u, ok := info.Object.(*unstructured.Unstructured)
+	if !ok {
+		return false
+	}
+	paused, _, _ := unstructured.NestedBool(u.Object, "spec", "paused")
+	return paused && info.Mapping.GroupVersionKind.Kind == "Deployment"
+}
+
+// WaitWithJobs is not used by the actions here.
+func (c *kubeClient) WaitWithJobs(resources kube.ResourceList, timeout time.Duration) error {
+	return c.Wait(resources, timeout)
+}
+
+// WaitForDelete returns when the objects are gone, or with the end of the
+// operation.
+func (c *kubeClient) WaitForDelete(resources kube.ResourceList, _ time.Duration) error {
+	ids := make(object.ObjMetadataSet, 0, len(resources))
+	for _, info := range resources {
+		ids = append(ids, objMetadata(info))
+	}
+	err := health.WaitDeleted(c.ctx, c.conn, ids)
+	if err == nil {
+		return nil
+	}
+	if c.ctx.Err() != nil && !errors.Is(context.Cause(c.ctx), errTimeout) {
+		return c.keep(installer.Errorf(installer.ReasonCanceled, "waiting for its objects to be gone was interrupted: %w", context.Canceled))
+	}
+	return c.keep(installer.Errorf(installer.ReasonUninstallFailed, "%w", err))
+}
+
+// WatchUntilReady returns when the Jobs and Pods of a hook are through.
+func (c *kubeClient) WatchUntilReady(resources kube.ResourceList, _ time.Duration) error {
+	for _, info := range resources {
+		if err := waitForHook(c.ctx, c.conn, info); err != nil {
+			return c.keep(err)
+		}
+	}
+	return nil
+}
+
+// GetPodList returns none: the logs of hooks may hold anything, and nobody here
+// would read them.
+func (c *kubeClient) GetPodList(string, metav1.ListOptions) (*corev1.PodList, error) {
+	return &corev1.PodList{}, nil
+}
+
+// OutputContainerLogsForPodList puts out nothing.
+func (c *kubeClient) OutputContainerLogsForPodList(*corev1.PodList, string, func(namespace, pod, container string) io.Writer) error {
+	return nil
+}
+
+func objMetadata(info *resource.Info) object.ObjMetadata {
+	return object.ObjMetadata{
+		GroupKind: info.Mapping.GroupVersionKind.GroupKind(),
+		Namespace: info.Namespace,
+		Name:      info.Name,
+	}
+}
+
+func describe(info *resource.Info) string {
+	if info.Namespace == "" {
+		return fmt.Sprintf("%s %s", info.Mapping.GroupVersionKind.Kind, info.Name)
+	}
+	return fmt.Sprintf("%s %s/%s", info.Mapping.GroupVersionKind.Kind, info.Namespace, info.Name)
+}

@@ -1,0 +1,79 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package helm
+
+import (
+	"cmp"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/catalog"
+	"ksit.io/ksit/pkg/installer"
+)
+
+// wanted is a release as it shall be.
+type wanted struct {
+	name       releaseName
+	repository string
+	wish       wish
+	policy     v1alpha1.CRDPolicy
+	redact     *redactor
+}
+
+func (w *wanted) ref() chartRef {
+	return chartRef{repository: w.repository, chart: w.wish.chart, version: w.wish.version}
+}
+
+// plan returns the releases that a request wants, in the order in which they are
+// installed, and the recorded ones that it no longer wants.
+func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.ReleaseStatus, err error) {
+	if req.AutoInstall == nil || req.AutoInstall.HelmConfig == nil {
+		return nil, nil, installer.Terminalf(installer.ReasonChartNotFound, "no chart is named")
+	}
+	config := req.AutoInstall.HelmConfig
+	if config.Chart == "" || config.ReleaseName == "" || req.Namespace == "" {
+		return nil, nil, installer.Terminalf(installer.ReasonChartNotFound, "the chart, the name of the release or its namespace is missing")
+	}
+	version, err := parseRange(config.Version)
+	if err != nil {
+		return nil, nil, installer.Terminalf(installer.ReasonChartNotFound, "the version of chart %s: %w", config.Chart, err)
+	}
+	values, err := mergeValues(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	policy := cmp.Or(req.AutoInstall.CRDPolicy, v1alpha1.CRDPolicyCreateReplace)
+	add := func(chart, name string) {
+		w := &wanted{
+			name:       releaseName{Namespace: req.Namespace, Name: name},
+			repository: config.Repository,
+			wish:       wish{owner: req.Owner, chart: chart, version: version, values: values},
+			policy:     policy,
+			redact:     newRedactor(values, name, req.Namespace, chart),
+		}
+		for _, r := range req.Recorded {
+			if r.Name == name && r.Namespace == req.Namespace {
+				w.wish.recorded, w.wish.adopted = true, r.Adopted
+			}
+		}
+		releases = append(releases, w)
+	}
+	for _, p := range catalog.Prerequisites(string(req.Type), config.Chart) {
+		// A user who gives istiod the name istio-base has the one release.
+		if p.ReleaseName != config.ReleaseName {
+			add(p.Chart, p.ReleaseName)
+		}
+	}
+	add(config.Chart, config.ReleaseName)
+
+	for _, r := range req.Recorded {
+		kept := false
+		for _, w := range releases {
+			kept = kept || (w.name == releaseName{Namespace: r.Namespace, Name: r.Name})
+		}
+		if !kept {
+			dropped = append(dropped, r)
+		}
+	}
+	return releases, dropped, nil
+}

@@ -1,0 +1,136 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/object"
+	"k8s.io/klog/v2"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/fetch"
+	"ksit.io/ksit/pkg/health"
+	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/rewrite"
+)
+
+// Options are what an Installer works with.
+type Options struct {
+	// Fetch downloads manifests.
+	Fetch *fetch.Client
+	// Rewrites are applied to the container images of the manifests. Those of
+	// URLs are the client's affair.
+	Rewrites *rewrite.Table
+}
+
+// Installer is the method manifest. Each Integration has one release, named as
+// the Integration is.
+type Installer struct {
+	options Options
+}
+
+var _ installer.Installer = (*Installer)(nil)
+
+// New makes an Installer.
+func New(options Options) *Installer { return &Installer{options: options} }
+
+// Apply implements installer.Installer.
+func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req installer.Request) (installer.Result, error) {
+	ctx, cancel := withTimeout(ctx, req.Timeout)
+	defer cancel()
+	r := newRelease(conn, req.Owner, req.Namespace, req.Owner.Integration)
+	changed, err := i.apply(ctx, r, req)
+	result := installer.Result{Releases: r.status(), Changed: changed}
+	for _, recorded := range req.Recorded {
+		if recorded.Name == r.name && recorded.Namespace == r.namespace {
+			if !r.known {
+				// The apply failed before it could look.
+				result.Releases = append(result.Releases, recorded)
+			}
+			continue
+		}
+		// An earlier spec put a release elsewhere. It goes once the new one
+		// stands, except for what the two have in common.
+		if err == nil {
+			var gone bool
+			gone, err = r.removeFormer(ctx, recorded)
+			if gone {
+				result.Changed = true
+				continue
+			}
+		}
+		result.Releases = append(result.Releases, recorded)
+	}
+	return result, r.explain(ctx, err)
+}
+
+func (i *Installer) apply(ctx context.Context, r *release, req installer.Request) (changed bool, err error) {
+	content, err := i.load(ctx, req)
+	if err != nil {
+		return false, err
+	}
+	objects, err := parse(content.data)
+	if err != nil {
+		return false, fmt.Errorf("the manifests of %s: %w", content.source, err)
+	}
+	for _, obj := range objects {
+		i.options.Rewrites.Images(obj)
+	}
+	// What was read stands no longer once it is parsed: it can be 10 MiB.
+	content.data = nil
+	if err := r.prepare(objects); err != nil {
+		return false, err
+	}
+	r.record.Source, r.record.Version = content.source, content.version
+	changed, err = r.apply(ctx)
+	if err != nil {
+		return changed, err
+	}
+	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
+		return changed, &installer.Error{Reason: installer.ReasonNotReady, Err: err}
+	}
+	return changed, nil
+}
+
+// Uninstall implements installer.Installer.
+func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, releases []v1alpha1.ReleaseStatus, timeout time.Duration) error {
+	ctx, cancel := withTimeout(ctx, timeout)
+	defer cancel()
+	for n := len(releases) - 1; n >= 0; n-- {
+		r := newRelease(conn, owner, releases[n].Namespace, releases[n].Name)
+		if err := r.explain(ctx, r.uninstall(ctx, nil)); err != nil {
+			return fmt.Errorf("uninstalling %s/%s: %w", r.namespace, r.name, err)
+		}
+		klog.FromContext(ctx).V(2).Info("Uninstalled manifests", "target", conn.Name(), "namespace", r.namespace, "release", r.name)
+	}
+	return nil
+}
+
+// Objects implements installer.Installer.
+func (i *Installer) Objects(ctx context.Context, conn *cluster.Connection, releases []v1alpha1.ReleaseStatus) (object.ObjMetadataSet, error) {
+	var all object.ObjMetadataSet
+	for _, status := range releases {
+		r := newRelease(conn, installer.Owner{}, status.Namespace, status.Name)
+		if err := r.read(ctx); err != nil {
+			return nil, r.explain(ctx, err)
+		}
+		if r.stored == nil {
+			return nil, installer.Errorf(installer.ReasonReleaseMissing,
+				"the inventory %s/%s is not on the target: somebody deleted it or its namespace", r.namespace, r.inventoryName())
+		}
+		all = append(all, r.stored.refs()...)
+	}
+	return all, nil
+}
+
+func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, timeout)
+}

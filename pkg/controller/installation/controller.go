@@ -1,0 +1,244 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package installation installs, upgrades, probes and uninstalls: one
+// Integration on one target at a time.
+//
+// Two pools of workers share the work. Reconcile is quick: it decides what is
+// next, waits, and probes. What takes minutes, an install or an uninstall, it
+// hands to Operate, so that slow installs never keep probes from running. The
+// decision itself is the pure function decide.
+package installation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/status"
+	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
+	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/installer"
+)
+
+// Namespaces tells whether a namespace of the host cluster is being deleted.
+type Namespaces interface {
+	Terminating(ctx context.Context, name string) (bool, error)
+}
+
+// Metrics counts how installs end.
+type Metrics interface {
+	InstallSucceeded(integrationType, method string)
+	InstallFailed(integrationType, method, reason string)
+}
+
+// Controller reconciles Installations.
+type Controller struct {
+	Client        client.KsitV1alpha1Interface
+	Installations listers.InstallationLister
+	Targets       listers.IntegrationTargetLister
+	Connections   *cluster.Set
+	Installers    map[v1alpha1.InstallMethod]installer.Installer
+	ConfigMaps    ConfigMaps
+	Namespaces    Namespaces
+	Events        events.EventRecorder
+	Metrics       Metrics
+	// Probe has an Installation reconciled after a while, Work has it handed
+	// to Operate.
+	Probe func(types.NamespacedName, time.Duration)
+	Work  func(types.NamespacedName)
+
+	operations operations
+	memories   memories
+	tracker    tracker
+}
+
+// Reconcile decides what is next for an Installation, and does it unless it
+// takes long.
+func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	installation, err := c.Installations.Installations(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.memories.forget(key)
+		c.tracker.forget(key)
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading Installation %s: %w", key, err)
+	}
+	o, err := c.observe(ctx, installation)
+	if err != nil {
+		return 0, err
+	}
+	d, _ := c.next(ctx, &o)
+	wanted := o.digest
+	if d.step == stepDisable {
+		wanted = ""
+	}
+	if c.operations.supersede(key, wanted) {
+		// Whatever goes on now, its end brings us back.
+		return 0, nil
+	}
+	switch d.step {
+	case stepDisable:
+		return 0, c.disable(ctx, o.installation)
+	case stepWait:
+		return 0, c.wait(ctx, o.installation, d)
+	case stepRetryLater:
+		return d.after, nil
+	case stepRelease:
+		return 0, c.release(ctx, o.installation, d)
+	case stepInstall, stepUninstall:
+		c.Work(key)
+		return 0, nil
+	case stepProbe:
+		return c.probe(ctx, o)
+	default:
+		return 0, nil
+	}
+}
+
+// Operate installs or uninstalls. It reads the Installation anew, past the
+// cache, and decides again: what it was called for may have passed while it
+// waited for its turn.
+func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	installation, err := c.Client.Installations(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading Installation %s: %w", key, err)
+	}
+	o, err := c.observe(ctx, installation)
+	if err != nil {
+		return 0, err
+	}
+	d, req := c.next(ctx, &o)
+	if d.step != stepInstall && d.step != stepUninstall {
+		// Reconcile saw an older state than this. What is next is its affair,
+		// once its cache has caught up.
+		c.Probe(key, settle)
+		return 0, nil
+	}
+	digest := o.digest
+	if d.step == stepUninstall {
+		digest = ""
+	}
+	opCtx, end, begun := c.operations.begin(ctx, key, digest)
+	if !begun {
+		return 0, nil
+	}
+	defer c.Probe(key, 0)
+	defer end()
+	if d.step == stepUninstall {
+		return 0, c.uninstall(opCtx, o)
+	}
+	return 0, c.install(opCtx, o, *req)
+}
+
+// observe gathers what a decision depends on.
+func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Installation) (observed, error) {
+	o := observed{installation: installation, now: time.Now()}
+	targetKey := targetOf(installation)
+	var err error
+	o.target, err = c.Targets.IntegrationTargets(targetKey.Namespace).Get(targetKey.Name)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return observed{}, fmt.Errorf("reading IntegrationTarget %s: %w", targetKey, err)
+	}
+	if apierrors.IsNotFound(err) {
+		o.target = nil
+	}
+	_, o.connected = c.Connections.Get(targetKey)
+	if installation.DeletionTimestamp != nil {
+		if o.namespaceGoes, err = c.Namespaces.Terminating(ctx, installation.Namespace); err != nil {
+			return observed{}, err
+		}
+	}
+	return o, nil
+}
+
+// next decides, and returns the request where the spec asks for an install. A
+// request that cannot be made counts as one that has to be installed: that is
+// where it fails, is reported and tried again.
+func (c *Controller) next(ctx context.Context, o *observed) (decision, *preparedRequest) {
+	if o.installation.DeletionTimestamp != nil || !installs(o.installation) {
+		return decide(*o), nil
+	}
+	prepared := &preparedRequest{}
+	prepared.request, o.digest, prepared.err = request(ctx, o.installation, c.ConfigMaps)
+	return decide(*o), prepared
+}
+
+// preparedRequest is a request, or why there is none.
+type preparedRequest struct {
+	request installer.Request
+	err     error
+}
+
+func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Installation) error {
+	const message = "spec.enabled is false: nothing is installed or probed, and what is installed stays"
+	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
+		i.Status.ObservedGeneration = i.Generation
+		i.Status.Phase, i.Status.Message = v1alpha1.PhaseDisabled, message
+		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "Disabled", message)
+	})
+}
+
+// wait says what an Installation waits for. It is called again when that
+// changes: the target's events bring it back.
+func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
+	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
+		i.Status.Phase, i.Status.Message = d.phase, status.Shorten(d.message, status.MaxMessage)
+		if d.phase != v1alpha1.PhaseRunning {
+			ready := metav1.ConditionFalse
+			if d.phase == v1alpha1.PhaseUnknown {
+				ready = metav1.ConditionUnknown
+			}
+			setCondition(i, v1alpha1.ConditionReady, ready, d.reason, d.message)
+		}
+	})
+}
+
+// release lets an Installation go.
+func (c *Controller) release(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
+	changed := installation.DeepCopy()
+	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerUninstall })
+	_, err := c.Client.Installations(installation.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("removing the finalizer of Installation %s/%s: %w", installation.Namespace, installation.Name, err)
+	}
+	if d.reason != "" {
+		c.Events.Eventf(installation, nil, "Normal", d.reason, "Uninstall", "%s", d.message)
+	}
+	return nil
+}
+
+// write writes the status, if it changed.
+func (c *Controller) write(ctx context.Context, installation *v1alpha1.Installation, mutate func(*v1alpha1.Installation)) error {
+	_, err := status.Write(ctx, c.Client.Installations(installation.Namespace), installation, mutate)
+	return err
+}
+
+func setCondition(i *v1alpha1.Installation, kind string, value metav1.ConditionStatus, reason, message string) {
+	status.Set(&i.Status.Conditions, i.Generation, kind, value, reason, message)
+}
+
+func targetOf(i *v1alpha1.Installation) types.NamespacedName {
+	return types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Target}
+}
+
+// jitter spreads what happens again and again by up to a tenth.
+func jitter(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/10+1))
+}

@@ -1,0 +1,267 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package installation
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/object"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/status"
+	"ksit.io/ksit/pkg/health"
+	"ksit.io/ksit/pkg/installer"
+)
+
+// probeWhileStarting is how often what was just installed is probed until it
+// is Running.
+const probeWhileStarting = time.Second
+
+// memory is what probes of an Installation found earlier, so far as it does not
+// belong on status: it changes with every probe.
+type memory struct {
+	// failed counts the probes in a row that failed, spaced by the interval.
+	failed int32
+	// lastCounted is when failed was last raised.
+	lastCounted time.Time
+	// progressingSince is when the rollout that goes on was first seen.
+	progressingSince time.Time
+}
+
+type memories struct {
+	mu    sync.Mutex
+	byKey map[types.NamespacedName]*memory
+}
+
+func (m *memories) of(key types.NamespacedName) *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.byKey == nil {
+		m.byKey = map[types.NamespacedName]*memory{}
+	}
+	if m.byKey[key] == nil {
+		m.byKey[key] = &memory{}
+	}
+	return m.byKey[key]
+}
+
+func (m *memories) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.byKey, key)
+}
+
+// probe finds out how an Installation is and writes it down if that is news.
+func (c *Controller) probe(ctx context.Context, o observed) (time.Duration, error) {
+	i := o.installation
+	key := types.NamespacedName{Namespace: i.Namespace, Name: i.Name}
+	connection, connected := c.Connections.Get(targetOf(i))
+	if !connected {
+		return 0, nil
+	}
+	timed, cancel := context.WithTimeout(ctx, seconds(o.target.Spec.Probe.TimeoutSeconds, v1alpha1.DefaultProbeTimeoutSeconds))
+	defer cancel()
+	objects, err := c.objects(timed, connection, i)
+	if err != nil {
+		if installer.ReasonOf(err) == installer.ReasonReleaseMissing {
+			return 0, c.missing(ctx, i, err)
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		// Whether the target is lost, its own probe finds out.
+		klog.FromContext(ctx).V(1).Info("Could not tell what is installed, will try again", "err", err)
+		return retryMin, nil
+	}
+	c.tracker.track(key, connection, objects, c.Probe)
+	report := health.Probe(timed, connection, health.Input{Type: i.Spec.Type, Namespace: namespaceOf(i), Objects: objects})
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	m := c.memories.of(key)
+	v := judge(i, m, report, o)
+	before := i.Status.Phase
+	if err := c.write(ctx, i, func(i *v1alpha1.Installation) { v.enter(i, report) }); err != nil {
+		return 0, err
+	}
+	if v.phase != before {
+		c.announce(i, v)
+	}
+	if v.phase == v1alpha1.PhaseInstalling || v.phase == v1alpha1.PhaseUpgrading {
+		return probeWhileStarting, nil
+	}
+	return interval(o.target), nil
+}
+
+func (c *Controller) objects(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) (object.ObjMetadataSet, error) {
+	method, known := c.Installers[methodOf(i)]
+	if !installs(i) || !known || len(i.Status.Releases) == 0 {
+		return nil, nil
+	}
+	return method.Objects(ctx, connection, i.Status.Releases)
+}
+
+// missing notes that somebody removed a release: the next decision is then to
+// install it again.
+func (c *Controller) missing(ctx context.Context, i *v1alpha1.Installation, err error) error {
+	message := status.Shorten(err.Error(), status.MaxMessage)
+	c.Events.Eventf(i, nil, "Warning", string(installer.ReasonReleaseMissing), "Probe", "%s", message)
+	return c.write(ctx, i, func(i *v1alpha1.Installation) {
+		i.Status.Message = message
+		i.Status.AppliedDigest = ""
+		setCondition(i, v1alpha1.ConditionInstalled, metav1.ConditionFalse, string(installer.ReasonReleaseMissing), message)
+	})
+}
+
+// verdict is what a probe amounts to.
+type verdict struct {
+	phase   v1alpha1.Phase
+	message string
+	healthy metav1.ConditionStatus
+	reason  string
+	// detail is the message of the condition Healthy.
+	detail string
+}
+
+// judge weighs a report against what was found before. A failure changes the
+// phase only when it lasts; a rollout is no failure unless it outlasts the
+// timeout of an install.
+func judge(i *v1alpha1.Installation, m *memory, report health.Report, o observed) verdict {
+	state := report.State
+	if state != v1alpha1.CheckProgressing {
+		m.progressingSince = time.Time{}
+	} else if m.progressingSince.IsZero() {
+		m.progressingSince = o.now
+	} else if o.now.Sub(m.progressingSince) > timeoutOf(i) {
+		state = v1alpha1.CheckFailed
+	}
+	if state != v1alpha1.CheckFailed {
+		m.failed = 0
+	} else if m.failed == 0 || o.now.Sub(m.lastCounted) >= interval(o.target)*8/10 {
+		m.failed++
+		m.lastCounted = o.now
+	}
+
+	phase := i.Status.Phase
+	wasUp := phase == v1alpha1.PhaseRunning || phase == v1alpha1.PhaseDegraded || status.IsTrue(i.Status.Conditions, v1alpha1.ConditionInstalled)
+	starting := starting(i)
+	detail := summary(report)
+	v := verdict{healthy: metav1.ConditionFalse, reason: string(state), detail: detail, message: detail}
+	switch state {
+	case v1alpha1.CheckPassed:
+		v.phase, v.healthy = v1alpha1.PhaseRunning, metav1.ConditionTrue
+	case v1alpha1.CheckProgressing:
+		v.healthy = metav1.ConditionUnknown
+		v.phase = starting
+		if phase == v1alpha1.PhaseRunning || phase == v1alpha1.PhaseDegraded {
+			v.phase = phase
+		}
+	case v1alpha1.CheckFailed:
+		switch {
+		case wasUp && m.failed >= threshold(o.target):
+			v.phase = v1alpha1.PhaseDegraded
+		case phase == v1alpha1.PhaseRunning || phase == v1alpha1.PhaseDegraded:
+			v.phase = phase
+		default:
+			v.phase = starting
+		}
+	default:
+		v.healthy = metav1.ConditionUnknown
+		v.phase = phase
+		if phase != v1alpha1.PhaseRunning && phase != v1alpha1.PhaseDegraded {
+			v.phase = starting
+		}
+	}
+	return v
+}
+
+// starting is the phase of an Installation that is not up yet.
+func starting(i *v1alpha1.Installation) v1alpha1.Phase {
+	last := i.Status.LastOperation
+	switch {
+	case !installs(i):
+		// Somebody else is to install it.
+		return v1alpha1.PhasePending
+	case last != nil && last.Type == v1alpha1.OperationUpgrade:
+		return v1alpha1.PhaseUpgrading
+	default:
+		return v1alpha1.PhaseInstalling
+	}
+}
+
+func (v verdict) enter(i *v1alpha1.Installation, report health.Report) {
+	st := &i.Status
+	st.ObservedGeneration = i.Generation
+	st.LastReconcileRequest = i.Spec.ReconcileRequest
+	st.Phase = v.phase
+	st.Message = status.Shorten(v.message, status.MaxMessage)
+	st.Checks = report.Checks
+	st.Unhealthy = report.Unhealthy
+	setCondition(i, v1alpha1.ConditionHealthy, v.healthy, v.reason, v.detail)
+	ready := v.phase == v1alpha1.PhaseRunning
+	setCondition(i, v1alpha1.ConditionReady, status.Bool(ready), string(v.phase), v.message)
+	if !installs(i) {
+		setCondition(i, v1alpha1.ConditionInstalled, status.Bool(ready), "NotByKSIT", "autoInstall is off: KSIT only probes")
+	}
+}
+
+// summary is a line about a report: what is wrong first, or that nothing is.
+func summary(report health.Report) string {
+	if len(report.Unhealthy) > 0 {
+		u := report.Unhealthy[0]
+		name := u.Kind + " " + u.Name
+		if u.Namespace != "" {
+			name = u.Kind + " " + u.Namespace + "/" + u.Name
+		}
+		text := name + ": " + u.Message
+		if u.Message == "" {
+			text = name + ": " + u.Reason
+		}
+		if more := len(report.Unhealthy) - 1; more > 0 {
+			text += fmt.Sprintf(" (and %d more)", more)
+		}
+		return text
+	}
+	passed := 0
+	for _, check := range report.Checks {
+		if check.State != v1alpha1.CheckPassed {
+			return check.Name + ": " + check.Message
+		}
+		passed++
+	}
+	return fmt.Sprintf("%d of %d checks passed", passed, len(report.Checks))
+}
+
+func (c *Controller) announce(i *v1alpha1.Installation, v verdict) {
+	kind := "Normal"
+	if v.phase == v1alpha1.PhaseDegraded {
+		kind = "Warning"
+	}
+	c.Events.Eventf(i, nil, kind, string(v.phase), "Probe", "%s", status.Shorten(v.message, status.MaxMessage))
+}
+
+func interval(target *v1alpha1.IntegrationTarget) time.Duration {
+	return jitter(seconds(target.Spec.Probe.IntervalSeconds, v1alpha1.DefaultProbeIntervalSeconds))
+}
+
+func threshold(target *v1alpha1.IntegrationTarget) int32 {
+	if t := target.Spec.Probe.FailureThreshold; t != nil {
+		return *t
+	}
+	return v1alpha1.DefaultProbeFailureThreshold
+}
+
+func seconds(value *int32, otherwise int32) time.Duration {
+	if value != nil {
+		otherwise = *value
+	}
+	return time.Duration(otherwise) * time.Second
+}

@@ -1,0 +1,91 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
+)
+
+// selection is the set of targets that an Integration shall be on.
+type selection struct {
+	// targets are the names of the IntegrationTargets, sorted.
+	targets []string
+	// selectorMatchesNone is true when the selector matches no target. It then
+	// takes nothing away: a selector that suddenly matches nothing is more
+	// often a mistake than an order to uninstall everywhere.
+	selectorMatchesNone bool
+}
+
+// keep tells whether an Installation on a target that is not selected stays.
+func (s selection) keep(string) bool { return s.selectorMatchesNone }
+
+// selectTargets joins the list and the selector. A target that is being
+// deleted is no longer selected, but stays where it is named.
+func selectTargets(integration *v1alpha1.Integration, targets listers.IntegrationTargetLister) (selection, error) {
+	names := make(map[string]bool)
+	for _, name := range integration.Spec.TargetClusters {
+		names[strings.TrimPrefix(name, integration.Namespace+"/")] = true
+	}
+	var result selection
+	if integration.Spec.TargetSelector != nil {
+		selector, err := metav1.LabelSelectorAsSelector(integration.Spec.TargetSelector)
+		if err != nil {
+			return selection{}, fmt.Errorf("reading spec.targetSelector of Integration %s/%s: %w", integration.Namespace, integration.Name, err)
+		}
+		matching, err := targets.IntegrationTargets(integration.Namespace).List(selector)
+		if err != nil {
+			return selection{}, fmt.Errorf("selecting the targets of Integration %s/%s: %w", integration.Namespace, integration.Name, err)
+		}
+		result.selectorMatchesNone = len(matching) == 0
+		for _, target := range matching {
+			if target.DeletionTimestamp == nil {
+				names[target.Name] = true
+			}
+		}
+	}
+	result.targets = slices.Sorted(maps.Keys(names))
+	return result, nil
+}
+
+// newInstallation makes the Installation of an Integration on a target. It has
+// its finalizer from the start, so that there is no moment at which it could
+// be deleted without an uninstall.
+func newInstallation(integration *v1alpha1.Integration, target string) *v1alpha1.Installation {
+	owner := metav1.NewControllerRef(integration, v1alpha1.SchemeGroupVersion.WithKind("Integration"))
+	return &v1alpha1.Installation{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      integration.Name + "." + target,
+			Namespace: integration.Namespace,
+			Labels: map[string]string{
+				v1alpha1.LabelIntegration: integration.Name,
+				v1alpha1.LabelTarget:      target,
+				v1alpha1.LabelType:        string(integration.Spec.Type),
+			},
+			OwnerReferences: []metav1.OwnerReference{*owner},
+			Finalizers:      []string{v1alpha1.FinalizerUninstall},
+		},
+		Spec: installationSpec(integration, target),
+	}
+}
+
+func installationSpec(integration *v1alpha1.Integration, target string) v1alpha1.InstallationSpec {
+	spec := integration.Spec.DeepCopy()
+	return v1alpha1.InstallationSpec{
+		Integration:      integration.Name,
+		Target:           target,
+		Type:             spec.Type,
+		Enabled:          spec.Enabled == nil || *spec.Enabled,
+		AutoInstall:      spec.AutoInstall,
+		Config:           spec.Config,
+		ReconcileRequest: integration.Annotations[v1alpha1.AnnotationReconcile],
+	}
+}

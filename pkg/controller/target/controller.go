@@ -1,0 +1,249 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package target connects to the clusters that IntegrationTargets name, probes
+// them, and writes what it finds to their status.
+package target
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/index"
+	"ksit.io/ksit/pkg/controller/status"
+	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
+	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
+)
+
+// Secrets reads the Secrets of the host cluster, one by one: KSIT asks for no
+// right to list or watch them.
+type Secrets interface {
+	Get(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error)
+}
+
+// Metrics is told whether a target answers.
+type Metrics interface {
+	SetConnection(target types.NamespacedName, connected bool)
+	DeleteConnection(target types.NamespacedName)
+}
+
+// Controller reconciles IntegrationTargets. Each is probed in its interval.
+type Controller struct {
+	Client        client.KsitV1alpha1Interface
+	Targets       listers.IntegrationTargetLister
+	Installations *index.Installations
+	Secrets       Secrets
+	Connections   *cluster.Set
+	Events        events.EventRecorder
+	Metrics       Metrics
+
+	// failures counts the probes in a row that failed, by target.
+	mu       sync.Mutex
+	failures map[types.NamespacedName]int32
+}
+
+// retryUnready is how soon a target that is not ready is tried again.
+const retryUnready = 5 * time.Second
+
+// Reconcile connects to a target, probes it and reports.
+func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	target, err := c.Targets.IntegrationTargets(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.Connections.Drop(key)
+		c.Metrics.DeleteConnection(key)
+		c.forget(key)
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading IntegrationTarget %s: %w", key, err)
+	}
+	installations, err := c.Installations.OnTarget(key)
+	if err != nil {
+		return 0, err
+	}
+	if target.DeletionTimestamp != nil && len(installations) == 0 {
+		return 0, c.release(ctx, target)
+	}
+	if target.DeletionTimestamp == nil && !slices.Contains(target.Finalizers, v1alpha1.FinalizerInUse) {
+		changed := target.DeepCopy()
+		changed.Finalizers = append(changed.Finalizers, v1alpha1.FinalizerInUse)
+		if target, err = c.Client.IntegrationTargets(key.Namespace).Update(ctx, changed, metav1.UpdateOptions{}); err != nil {
+			if apierrors.IsNotFound(err) {
+				return 0, nil
+			}
+			return 0, fmt.Errorf("adding the finalizer to IntegrationTarget %s: %w", key, err)
+		}
+	}
+	if target.Spec.Suspend {
+		return 0, c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) {
+			t.Status.Ready = false
+			setReady(t, false, "Suspended", "spec.suspend is true: nothing is installed or probed; the rest of the status is what was last true")
+			t.Status.Installations = int32(len(installations))
+		})
+	}
+	seen := c.look(ctx, target)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if c.tolerated(key, target, seen) {
+		return jitter(min(interval(target), retryUnready)), nil
+	}
+	c.Metrics.SetConnection(key, seen.ready())
+	err = c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) { seen.enter(t, installations) })
+	if !seen.ready() {
+		return jitter(min(interval(target), retryUnready)), err
+	}
+	return jitter(interval(target)), err
+}
+
+// look reads the kubeconfig, connects and probes.
+func (c *Controller) look(ctx context.Context, target *v1alpha1.IntegrationTarget) sight {
+	secretName := types.NamespacedName{Namespace: target.Namespace, Name: target.Spec.KubeconfigSecret}
+	kubeconfig, refusal := c.kubeconfig(ctx, secretName)
+	if refusal != nil {
+		return sight{refusal: refusal}
+	}
+	connection, err := c.Connections.Connect(ctx, types.NamespacedName{Namespace: target.Namespace, Name: target.Name}, kubeconfig)
+	if err != nil {
+		return sight{refusal: &cluster.Finding{
+			Status:  metav1.ConditionFalse,
+			Reason:  string(cluster.ReasonOf(err)),
+			Message: fmt.Sprintf("Secret %s: %v", secretName.Name, err),
+		}}
+	}
+	probe, cancel := context.WithTimeout(ctx, timeout(target))
+	defer cancel()
+	return sight{info: connection.Info(), report: connection.Probe(probe)}
+}
+
+// kubeconfig returns the kubeconfig of a Secret, or why there is none.
+func (c *Controller) kubeconfig(ctx context.Context, name types.NamespacedName) ([]byte, *cluster.Finding) {
+	secret, err := c.Secrets.Get(ctx, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, &cluster.Finding{Status: metav1.ConditionFalse, Reason: "SecretMissing",
+			Message: fmt.Sprintf("there is no Secret %s in this namespace: create it with the kubeconfig under the key `kubeconfig`", name.Name)}
+	case err != nil:
+		return nil, &cluster.Finding{Status: metav1.ConditionUnknown, Reason: "SecretUnreadable",
+			Message: fmt.Sprintf("reading Secret %s failed: %s", name.Name, apierrors.ReasonForError(err))}
+	}
+	for _, key := range []string{"kubeconfig", "value"} {
+		if data, found := secret.Data[key]; found {
+			return data, nil
+		}
+	}
+	return nil, &cluster.Finding{Status: metav1.ConditionFalse, Reason: "SecretIncomplete",
+		Message: fmt.Sprintf("Secret %s has neither the key `kubeconfig` nor the key `value`", name.Name)}
+}
+
+// tolerated counts a failure to reach a target that was ready, and tells
+// whether it is one of those that are let pass.
+func (c *Controller) tolerated(key types.NamespacedName, target *v1alpha1.IntegrationTarget, seen sight) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failures == nil {
+		c.failures = map[types.NamespacedName]int32{}
+	}
+	if seen.refusal != nil || seen.report.Reachable.Status == metav1.ConditionTrue {
+		delete(c.failures, key)
+		return false
+	}
+	c.failures[key]++
+	return target.Status.Ready && c.failures[key] < failureThreshold(target)
+}
+
+func (c *Controller) forget(key types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.failures, key)
+}
+
+// release lets a target go that nothing is installed on any more.
+func (c *Controller) release(ctx context.Context, target *v1alpha1.IntegrationTarget) error {
+	if !slices.Contains(target.Finalizers, v1alpha1.FinalizerInUse) {
+		return nil
+	}
+	changed := target.DeepCopy()
+	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerInUse })
+	_, err := c.Client.IntegrationTargets(target.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("removing the finalizer of IntegrationTarget %s/%s: %w", target.Namespace, target.Name, err)
+	}
+	return nil
+}
+
+// write writes the status, and an event when the target became ready or ceased
+// to be.
+func (c *Controller) write(ctx context.Context, target *v1alpha1.IntegrationTarget, mutate func(*v1alpha1.IntegrationTarget)) error {
+	before := readyReason(target)
+	written, err := status.Write(ctx, c.Client.IntegrationTargets(target.Namespace), target, mutate)
+	if err != nil || written == nil {
+		return err
+	}
+	if after := readyReason(written); after != before {
+		kind := "Normal"
+		if !written.Status.Ready && !written.Spec.Suspend {
+			kind = "Warning"
+		}
+		message := readyMessage(written)
+		c.Events.Eventf(written, nil, kind, after, "Probe", "%s", message)
+		klog.FromContext(ctx).Info("Target changed", "ready", written.Status.Ready, "reason", after, "message", message)
+	}
+	return nil
+}
+
+func inUse(installations []*v1alpha1.Installation) string {
+	const shown = 5
+	names := make([]string, 0, len(installations))
+	for _, installation := range installations {
+		names = append(names, installation.Spec.Integration)
+	}
+	slices.Sort(names)
+	text := strings.Join(names[:min(len(names), shown)], ", ")
+	if len(names) > shown {
+		text += fmt.Sprintf(" and %d more", len(names)-shown)
+	}
+	return "deletion waits for the Integrations that are installed here: " + text + "; drop the target from them, or delete them"
+}
+
+func interval(target *v1alpha1.IntegrationTarget) time.Duration {
+	return seconds(target.Spec.Probe.IntervalSeconds, v1alpha1.DefaultProbeIntervalSeconds)
+}
+
+func timeout(target *v1alpha1.IntegrationTarget) time.Duration {
+	return seconds(target.Spec.Probe.TimeoutSeconds, v1alpha1.DefaultProbeTimeoutSeconds)
+}
+
+func failureThreshold(target *v1alpha1.IntegrationTarget) int32 {
+	if threshold := target.Spec.Probe.FailureThreshold; threshold != nil {
+		return *threshold
+	}
+	return v1alpha1.DefaultProbeFailureThreshold
+}
+
+func seconds(value *int32, otherwise int32) time.Duration {
+	if value != nil {
+		otherwise = *value
+	}
+	return time.Duration(otherwise) * time.Second
+}
+
+// jitter spreads probes by up to a tenth, so that those of many targets do not
+// come at once for ever.
+func jitter(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/10+1))
+}

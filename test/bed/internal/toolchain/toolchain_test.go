@@ -1,0 +1,100 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package toolchain
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestKeyDependsOnEverything(t *testing.T) {
+	write := func(dir, name, content string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	base := func(t *testing.T) module {
+		dir := t.TempDir()
+		write(dir, "go.mod", "module example.com/m\n")
+		return module{name: "m", pkg: ".", program: "m", source: dir}
+	}
+	key := func(t *testing.T, m module, goVersion string) string {
+		t.Helper()
+		k, err := m.key(goVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	want := key(t, base(t), "go1")
+	if got := key(t, base(t), "go1"); got != want {
+		t.Errorf("the same sources in another place have the key %s, not %s", got, want)
+	}
+	for name, change := range map[string]func(*module) string{
+		"toolchain": func(*module) string { return "go2" },
+		"ldflags":   func(m *module) string { m.ldflags = "-X a.b=c"; return "go1" },
+		"package":   func(m *module) string { m.pkg = "./cmd"; return "go1" },
+		"links":     func(m *module) string { m.links = []string{"n"}; return "go1" },
+		"stages":    func(m *module) string { m.stages = true; return "go1" },
+		"content":   func(m *module) string { write(m.source, "go.mod", "module example.com/n\n"); return "go1" },
+		"file":      func(m *module) string { write(m.source, "main.go", "package main\n"); return "go1" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := base(t)
+			goVersion := change(&m)
+			if key(t, m, goVersion) == want {
+				t.Error("the key is the same as before the change")
+			}
+		})
+	}
+}
+
+// TestVersionsAgree guards the version that the kube components are stamped
+// with, and that of the staging modules, against an upgrade that forgets one.
+func TestVersionsAgree(t *testing.T) {
+	source, err := sourceDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(source, "kube", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	required := regexp.MustCompile(`k8s\.io/kubernetes (v\S+)`).FindSubmatch(content)
+	if required == nil || string(required[1]) != KubernetesVersion {
+		t.Errorf("tools/kube requires Kubernetes %s, and it is stamped %s", required, KubernetesVersion)
+	}
+	staging := "v0" + strings.TrimPrefix(KubernetesVersion, "v1")
+	for _, replace := range regexp.MustCompile(`(k8s\.io/\S+) => \S+ (v\S+)`).FindAllSubmatch(content, -1) {
+		if string(replace[2]) != staging {
+			t.Errorf("tools/kube takes %s at %s, not %s", replace[1], replace[2], staging)
+		}
+	}
+}
+
+func TestLockWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lock(t.Context(), path, func() { t.Error("waited for nobody") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	waited := 0
+	if _, err := lock(ctx, path, func() { waited++ }); err == nil || waited != 1 {
+		t.Errorf("the lock was given twice: %v, having said %d times that it waits", err, waited)
+	}
+	unlock()
+	unlock, err = lock(t.Context(), path, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}

@@ -1,0 +1,304 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package bed
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+)
+
+// KSITOptions say which KSIT runs on a bed, and how.
+type KSITOptions struct {
+	// Binary is the path of the program ksit.
+	Binary string
+	// Artifacts is the directory of the manifests that a host cluster gets.
+	// Those of workloads are left out: the program runs as a process.
+	Artifacts string
+	// Command is the program's command, server by default. KSIT runs as the
+	// service account ksit-COMMAND of the manifests.
+	Command string
+	// Args are added to the arguments that the bed gives.
+	Args []string
+}
+
+// KSIT is a KSIT that runs as a process and is registered with the host.
+type KSIT struct {
+	// Process is the program. After Process.Kill or Stop, Start brings it back.
+	Process *Process
+	// URL is where it serves, without going through the host.
+	URL string
+	// Cert is its serving certificate.
+	Cert *CertFiles
+	// Kubeconfig is the path of the kubeconfig that it has for the host.
+	Kubeconfig string
+	// DataDir holds its etcd.
+	DataDir string
+	// Namespace and ServiceAccount are what it runs as on the host.
+	Namespace, ServiceAccount string
+
+	host       *Cluster
+	apiService *unstructured.Unstructured
+}
+
+// workloads are the kinds of which nothing is run on the host.
+var workloads = []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
+
+// StartKSIT registers KSIT with the host by the manifests that any host gets,
+// starts it as a process with the rights of its service account there and
+// nothing more, and returns when the host serves its API.
+func (b *Bed) StartKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
+	k, err := b.newKSIT(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("preparing KSIT: %w", err)
+	}
+	if err := k.Start(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
+	command := options.Command
+	if command == "" {
+		command = "server"
+	}
+	binary, err := filepath.Abs(options.Binary)
+	if err != nil {
+		return nil, err
+	}
+	manifests, err := readManifests(options.Artifacts)
+	if err != nil {
+		return nil, err
+	}
+	address, err := b.listenAddress()
+	if err != nil {
+		return nil, err
+	}
+	k := &KSIT{URL: "https://" + address.String(), host: b.Host}
+	objects, err := k.adapt(manifests, "ksit-"+command)
+	if err != nil {
+		return nil, err
+	}
+	service, namespace := k.service()
+	if k.Cert, err = b.ServingCert(service+"."+namespace+".svc", "localhost", loopback); err != nil {
+		return nil, err
+	}
+	k.pointAPIService(objects, address.port)
+	if err := b.Host.ApplyObjects(ctx, objects...); err != nil {
+		return nil, err
+	}
+	kubeconfig, err := b.Host.ServiceAccountKubeconfig(ctx, k.Namespace, k.ServiceAccount)
+	if err != nil {
+		return nil, err
+	}
+	k.Kubeconfig = filepath.Join(b.Dir, "ksit.kubeconfig")
+	if err := os.WriteFile(k.Kubeconfig, kubeconfig, 0o600); err != nil {
+		return nil, err
+	}
+	k.DataDir = filepath.Join(b.Dir, "ksit")
+	k.Process = b.NewProcess(ProcessSpec{
+		Name: "ksit",
+		Path: binary,
+		Dir:  b.Dir,
+		Args: append([]string{
+			command,
+			"--kubeconfig=" + k.Kubeconfig,
+			"--authentication-kubeconfig=" + k.Kubeconfig,
+			"--authorization-kubeconfig=" + k.Kubeconfig,
+			"--bind-address=" + loopback,
+			"--secure-port=" + strconv.Itoa(address.port),
+			"--tls-cert-file=" + k.Cert.Cert,
+			"--tls-private-key-file=" + k.Cert.Key,
+			"--data-dir=" + k.DataDir,
+			"--cache-dir=" + filepath.Join(b.Dir, "ksit-cache"),
+			"--rewrites-file=" + b.RewritesFile,
+		}, options.Args...),
+	})
+	return k, nil
+}
+
+// Start starts the process and waits until the host serves KSIT's API. The
+// APIService is applied only when there is something behind it: the host looks
+// at once then, and otherwise after half a minute.
+func (k *KSIT) Start(ctx context.Context) error {
+	if err := k.Process.Start(); err != nil {
+		return err
+	}
+	if err := waitFor(ctx, k.Process, 90*time.Second, k.ready); err != nil {
+		return fmt.Errorf("waiting for KSIT, whose log is %s: %w", k.Process.LogFile(), err)
+	}
+	if err := k.host.ApplyObjects(ctx, k.apiService); err != nil {
+		return err
+	}
+	if err := waitFor(ctx, k.Process, 90*time.Second, k.available); err != nil {
+		return fmt.Errorf("waiting until the host serves KSIT's API: %w", err)
+	}
+	return nil
+}
+
+// ready asks KSIT itself whether it is.
+func (k *KSIT) ready(ctx context.Context) error {
+	return getOK(ctx, k.URL+"/readyz", k.Cert.CAPEM)
+}
+
+var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+
+// available asks the host whether it can reach KSIT, and whether it has taken
+// KSIT's API into its discovery.
+func (k *KSIT) available(ctx context.Context) error {
+	client, err := dynamic.NewForConfig(k.host.config)
+	if err != nil {
+		return err
+	}
+	object, err := client.Resource(apiServices).Get(ctx, k.apiService.GetName(), metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	for _, entry := range conditions {
+		condition, _ := entry.(map[string]any)
+		if condition["type"] == "Available" && condition["status"] != "True" {
+			return fmt.Errorf("%v: %v", condition["reason"], condition["message"])
+		}
+	}
+	if len(conditions) == 0 {
+		return errors.New("the host has not looked yet")
+	}
+	typed, err := k.host.Client()
+	if err != nil {
+		return err
+	}
+	group, _, _ := unstructured.NestedString(object.Object, "spec", "group")
+	version, _, _ := unstructured.NestedString(object.Object, "spec", "version")
+	_, err = typed.Discovery().ServerResourcesForGroupVersion(group + "/" + version)
+	return err
+}
+
+// adapt sorts the manifests: the APIService is kept for Start, workloads are
+// dropped, and the service account is found.
+func (k *KSIT) adapt(manifests []*unstructured.Unstructured, account string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	var accounts []string
+	for _, object := range manifests {
+		switch kind := object.GetKind(); {
+		case kind == "APIService" && k.apiService != nil:
+			return nil, errors.New("there is more than one APIService in the manifests")
+		case kind == "APIService":
+			k.apiService = object
+			continue
+		case slices.Contains(workloads, kind):
+			continue
+		case kind == "ServiceAccount":
+			accounts = append(accounts, object.GetName())
+			if account == object.GetName() {
+				k.Namespace, k.ServiceAccount = object.GetNamespace(), object.GetName()
+			}
+		}
+		objects = append(objects, object)
+	}
+	if k.apiService == nil {
+		return nil, errors.New("there is no APIService in the manifests")
+	}
+	if k.ServiceAccount == "" {
+		return nil, fmt.Errorf("the service account %q is not among those of the manifests: %q", account, accounts)
+	}
+	return objects, nil
+}
+
+// service returns the name and namespace of the Service behind the APIService.
+func (k *KSIT) service() (name, namespace string) {
+	name, _, _ = unstructured.NestedString(k.apiService.Object, "spec", "service", "name")
+	namespace, _, _ = unstructured.NestedString(k.apiService.Object, "spec", "service", "namespace")
+	return name, namespace
+}
+
+// pointAPIService makes the APIService and its Service lead to a process on
+// this machine, and the host verify it by the bed's authority.
+func (k *KSIT) pointAPIService(objects []*unstructured.Unstructured, port int) {
+	spec := k.apiService.Object["spec"].(map[string]any)
+	delete(spec, "insecureSkipTLSVerify")
+	spec["caBundle"] = base64.StdEncoding.EncodeToString(k.Cert.CAPEM)
+	spec["service"].(map[string]any)["port"] = int64(port)
+	name, namespace := k.service()
+	for _, object := range objects {
+		if object.GetKind() == "Service" && object.GetName() == name && object.GetNamespace() == namespace {
+			object.Object["spec"] = map[string]any{
+				"type":         string(corev1.ServiceTypeExternalName),
+				"externalName": "localhost",
+				"ports":        []any{map[string]any{"name": "https", "protocol": "TCP", "port": int64(port)}},
+			}
+		}
+	}
+}
+
+// readManifests reads all YAML files of a directory, those that must come first
+// in front.
+func readManifests(dir string) ([]*unstructured.Unstructured, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("there are no manifests in %s", dir)
+	}
+	var objects []*unstructured.Unstructured
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		parsed, err := ParseObjects(content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		objects = append(objects, parsed...)
+	}
+	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
+	return objects, nil
+}
+
+func rank(object *unstructured.Unstructured) int {
+	if object.GetKind() == "Namespace" {
+		return 0
+	}
+	return 1
+}
+
+// RegisterTarget makes a target known to KSIT as users do: a Secret with a
+// kubeconfig and an IntegrationTarget of the cluster's name. The namespace must
+// exist.
+func (b *Bed) RegisterTarget(ctx context.Context, namespace string, target *Cluster) error {
+	kubeconfig, err := target.UserKubeconfig("ksit", "system:masters")
+	if err != nil {
+		return err
+	}
+	secret := target.Name + "-kubeconfig"
+	return b.Host.ApplyObjects(ctx,
+		&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1",
+			"kind":       "Secret",
+			"metadata":   map[string]any{"name": secret, "namespace": namespace},
+			"stringData": map[string]any{"kubeconfig": string(kubeconfig)},
+		}},
+		&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "ksit.io/v1alpha1",
+			"kind":       "IntegrationTarget",
+			"metadata":   map[string]any{"name": target.Name, "namespace": namespace},
+			"spec":       map[string]any{"clusterName": target.Name, "kubeconfigSecret": secret},
+		}},
+	)
+}

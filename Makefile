@@ -1,0 +1,82 @@
+# Copyright The KSIT Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+.DEFAULT_GOAL := help
+
+# Static, so that the binary runs from an empty image.
+export CGO_ENABLED ?= 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
+
+# The packages in which goroutines share state.
+RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/...
+
+.PHONY: help
+help: ## Print the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build bed ## Bring up a host and two target clusters with KSIT, install the samples, and stay until Ctrl-C.
+	bin/bed run --ksit bin/ksit --artifacts artifacts/deploy --samples artifacts/samples
+
+.PHONY: build
+build: ## Build bin/ksit.
+	go build -ldflags '$(LDFLAGS)' -o bin/ksit ./cmd/ksit
+
+.PHONY: bed
+bed: ## Build bin/bed, which brings up clusters on this machine.
+	cd test/bed && go build -o ../../bin/bed ./cmd/bed
+
+.PHONY: tools
+tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and others (minutes, once).
+	bin/bed build
+
+.PHONY: test
+test: build tools ## Run all tests, end-to-end included.
+	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
+	cd test/bed && go test ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 30m -v ./...
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no cluster.
+	go test ./...
+
+.PHONY: test-e2e
+test-e2e: build tools ## Run the end-to-end tests on a bed of their own.
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 30m -v ./...
+
+.PHONY: bench
+bench: build tools ## Measure KSIT against a CRD, against Helm, and at rest.
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 60m -run '^$$' -bench . -benchtime 1x ./bench/...
+
+.PHONY: verify
+verify: verify-generate vet lint race ## Run every check that is not a test of behaviour.
+
+.PHONY: generate
+generate: ## Generate what follows from the API types: helpers, protobuf, OpenAPI, clients.
+	hack/update-codegen.sh
+
+.PHONY: verify-generate
+verify-generate: ## Fail when what is generated does not follow from the API types.
+	hack/verify-codegen.sh
+
+.PHONY: vet
+vet: ## Run go vet over every module.
+	go vet ./...
+	cd test/bed && go vet ./...
+	cd test/e2e && go vet ./...
+
+.PHONY: lint
+lint: ## Check formatting, run staticcheck, and enforce the import rules.
+	@unformatted=$$(gofmt -l cmd pkg test hack); if [ -n "$$unformatted" ]; then echo "run gofmt on:"; echo "$$unformatted"; exit 1; fi
+	go tool -modfile=hack/tools/go.mod staticcheck ./cmd/... ./pkg/...
+	go test ./test/imports
+
+.PHONY: race
+race: ## Run the tests of the concurrent packages under the race detector.
+	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
+
+.PHONY: clean
+clean: ## Remove what was built here; the programs of the clusters stay in the user's cache.
+	rm -rf bin

@@ -5,10 +5,10 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	genericapifilters "k8s.io/apiserver/pkg/endpoints/filters"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -18,6 +18,7 @@ import (
 	"k8s.io/apiserver/pkg/server/routes"
 	"k8s.io/component-base/metrics/legacyregistry"
 
+	"ksit.io/ksit/pkg/apis/ksit/scheme"
 	"ksit.io/ksit/pkg/cmd/options"
 )
 
@@ -27,11 +28,16 @@ const diagnosticsShutdownTimeout = 2 * time.Second
 // serveDiagnostics serves metrics, health and profiles until ctx is done. The
 // channel is closed when serving has ended.
 func serveDiagnostics(ctx context.Context, config *options.DiagnosticsConfig) (<-chan struct{}, error) {
-	stopped, _, err := config.Serving.Serve(diagnosticsHandler(config), diagnosticsShutdownTimeout, ctx.Done())
+	set, err := scheme.New()
+	if err != nil {
+		return nil, fmt.Errorf("building the scheme: %w", err)
+	}
+	stopped, _, err := config.Serving.Serve(diagnosticsHandler(config, set.Codecs), diagnosticsShutdownTimeout, ctx.Done())
 	return stopped, err
 }
 
-func diagnosticsHandler(config *options.DiagnosticsConfig) http.Handler {
+// diagnosticsHandler is what the endpoint serves. The codecs write refusals.
+func diagnosticsHandler(config *options.DiagnosticsConfig, codecs serializer.CodecFactory) http.Handler {
 	paths := mux.NewPathRecorderMux("ksit-controller-manager")
 	checks := []healthz.HealthChecker{healthz.PingHealthz, healthz.LogHealthz}
 	healthz.InstallHandler(paths, checks...)
@@ -41,7 +47,6 @@ func diagnosticsHandler(config *options.DiagnosticsConfig) http.Handler {
 	paths.Handle("/metrics", legacyregistry.Handler())
 
 	// As the API server does it, from the inside out.
-	codecs := serializer.NewCodecFactory(runtime.NewScheme())
 	resolver := &apirequest.RequestInfoFactory{}
 	var handler http.Handler = paths
 	handler = genericapifilters.WithAuthorization(handler, config.Authorization.Authorizer, codecs)

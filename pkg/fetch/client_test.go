@@ -338,7 +338,7 @@ func TestProxy(t *testing.T) {
 		t.Errorf("a local address through the proxy: %v", err)
 	}
 	broken := newTestClient(t, Options{Proxy: func(*http.Request) (*url.URL, error) {
-		return url.Parse("http://user:topsecret@[bad")
+		return nil, errors.New("parsing http://user:topsecret@proxy")
 	}})
 	if _, err := broken.Get(t.Context(), "http://charts.example.com/x", Limits{}); err == nil || strings.Contains(err.Error(), "topsecret") {
 		t.Errorf("a proxy that is no URL: %v", err)

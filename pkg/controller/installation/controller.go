@@ -62,6 +62,10 @@ type Controller struct {
 	tracker    tracker
 }
 
+// lookAgain is when what waits for something else is looked at again, should
+// the event be missed that it waits for.
+const lookAgain = time.Minute
+
 // Reconcile decides what is next for an Installation, and does it unless it
 // takes long.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
@@ -91,7 +95,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	case stepDisable:
 		return 0, c.disable(ctx, o.installation)
 	case stepWait:
-		return 0, c.wait(ctx, o.installation, d)
+		return jitter(lookAgain), c.wait(ctx, o.installation, d)
 	case stepRetryLater:
 		return d.after, nil
 	case stepRelease:
@@ -192,8 +196,7 @@ func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Install
 	})
 }
 
-// wait says what an Installation waits for. It is called again when that
-// changes: the target's events bring it back.
+// wait says what an Installation waits for.
 func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
 		i.Status.Phase, i.Status.Message = d.phase, status.Shorten(d.message, status.MaxMessage)

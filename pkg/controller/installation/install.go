@@ -27,6 +27,8 @@ const (
 	// patience is how many attempts may fail before the phase is Failed rather
 	// than Installing.
 	patience = 3
+	// grace is how much longer than its timeout an operation may take to end.
+	grace = 15 * time.Second
 	// lastWords bounds the writes that are still made after an operation's
 	// context ended.
 	lastWords = 5 * time.Second
@@ -79,7 +81,9 @@ func (c *Controller) apply(ctx context.Context, connection *cluster.Connection, 
 	if !known {
 		return installer.Result{}, installer.Terminalf(installer.ReasonInstallFailed, "method %s is not known to this KSIT", methodOf(i))
 	}
-	ctx, cancel := context.WithTimeout(ctx, req.Timeout)
+	// The installer bounds itself, and then says which objects are not ready.
+	// The bound here is for one that does not.
+	ctx, cancel := context.WithTimeout(ctx, req.Timeout+grace)
 	defer cancel()
 	result, err := method.Apply(ctx, connection, req)
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && installer.ReasonOf(err) != installer.ReasonNotReady {

@@ -72,7 +72,7 @@ func (c *Controller) probe(ctx context.Context, o observed) (time.Duration, erro
 	objects, err := c.objects(timed, connection, i)
 	if err != nil {
 		if installer.ReasonOf(err) == installer.ReasonReleaseMissing {
-			return 0, c.missing(ctx, i, err)
+			return settle, c.missing(ctx, i, err)
 		}
 		if ctx.Err() != nil {
 			return 0, ctx.Err()

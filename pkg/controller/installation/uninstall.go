@@ -47,7 +47,7 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 	if err != nil || begun == nil {
 		return err
 	}
-	timed, cancel := context.WithTimeout(ctx, timeoutOf(begun))
+	timed, cancel := context.WithTimeout(ctx, timeoutOf(begun)+grace)
 	defer cancel()
 	failure := method.Uninstall(timed, connection, ownerOf(begun), removable(begun), timeoutOf(begun))
 	if ctx.Err() != nil {

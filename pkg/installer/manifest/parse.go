@@ -12,7 +12,7 @@ import (
 	"io"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	names "k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -139,7 +139,7 @@ func check(obj *unstructured.Unstructured) error {
 	if name == "" {
 		return fmt.Errorf("%s: metadata.name is missing", obj.GetKind())
 	}
-	if len(name) > validation.DNS1123SubdomainMaxLength || len(path.IsValidPathSegmentName(name)) > 0 {
+	if len(name) > validation.DNS1123SubdomainMaxLength || len(names.IsPathSegmentName(name)) > 0 {
 		return fmt.Errorf("%s: metadata.name is not a name", obj.GetKind())
 	}
 	if namespace, found := metadata["namespace"]; found && namespace != nil {

@@ -171,9 +171,9 @@ func TestTable(t *testing.T) {
 	created.CreationTimestamp = ready.CreationTimestamp
 	want := strings.TrimPrefix(`
 Name    Cluster  Ready    Version  Nodes   Installations  Age   Endpoint*            Latency*  Credentials Expire*
-prod-1  prod-1   True     v1.37.2  2/3     4              2d2h  https://prod-1:6443  12ms      100d
-prod-2  prod-1   False    <none>   <none>  0              2d2h  <none>               <none>    expired
-prod-3  prod-1   Unknown  <none>   <none>  0              2d2h  <none>               <none>    <none>
+prod-1  prod-1   true     v1.37.2  2/3     4              2d2h  https://prod-1:6443  12ms      100d
+prod-2  prod-1   false    <none>   <none>  0              2d2h  <none>               <none>    expired
+prod-3  prod-1   unknown  <none>   <none>  0              2d2h  <none>               <none>    <none>
 `, "\n")
 	got := registrytest.Table(t, table(), &ksit.IntegrationTargetList{Items: []ksit.IntegrationTarget{*ready, *lost, *created}})
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -5,6 +5,7 @@ package storage
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,7 +35,7 @@ func table() resource.Table[*ksit.IntegrationTarget] {
 			return []any{
 				target.Name,
 				target.Spec.ClusterName,
-				resource.ConditionStatus(status.Conditions, v1alpha1.ConditionReady),
+				strings.ToLower(resource.ConditionStatus(status.Conditions, v1alpha1.ConditionReady)),
 				resource.Text(status.Version),
 				nodes(status.Nodes),
 				int64(status.Installations),

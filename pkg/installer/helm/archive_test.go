@@ -1,0 +1,129 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package helm
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ksit.io/ksit/pkg/installer"
+)
+
+// tarball makes an archive whose files have a size and no content to speak of.
+func tarball(t *testing.T, count int, size int64) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	zipper := gzip.NewWriter(&out)
+	archive := tar.NewWriter(zipper)
+	for i := range count {
+		if err := archive.WriteHeader(&tar.Header{Name: fmt.Sprintf("web/templates/%d.yaml", i), Mode: 0o644, Size: size}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(archive, zeros{}, size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := zipper.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func TestLoadChart(t *testing.T) {
+	good := packChart(t, "web", "1.0.0", files{"templates/c.yaml": configMap})
+	if c, err := loadChart(good, "web"); err != nil || c.Metadata.Version != "1.0.0" {
+		t.Fatal(c, err)
+	}
+	for name, test := range map[string]struct {
+		data []byte
+		says string
+	}{
+		"another name":         {packChart(t, "other", "1.0.0", nil), "of chart other"},
+		"a library":            {packChart(t, "web", "1.0.0", files{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: library\n"}), "library"},
+		"a missing dependency": {packChart(t, "web", "1.0.0", files{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies: [{name: sub, version: 1.0.0, repository: x}]\n"}), "sub"},
+		"no version":           {packChart(t, "web", "1.0.0", files{"Chart.yaml": "apiVersion: v2\nname: web\n"}), "version"},
+		"no Chart.yaml":        {packChart(t, "web", "1.0.0", files{"Chart.yaml": ""}), "web"},
+		"bad Chart.yaml":       {packChart(t, "web", "1.0.0", files{"Chart.yaml": "a: b: c"}), "web"},
+		"a path outside":       {packChart(t, "web", "1.0.0", files{"../../x": "y"}), "web"},
+		"empty":                {nil, "gzip"},
+		"HTML":                 {[]byte("<html>not found</html>"), "gzip"},
+		"cut short":            {good[:len(good)-20], "cut short"},
+		"many files":           {tarball(t, maxArchiveEntries+1, 0), "files"},
+		"a bomb":               {tarball(t, 30, 10<<20), "unpacked"},
+		"a large file":         {tarball(t, 1, 6<<20), "larger"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadChart(test.data, "web")
+			wantReason(t, err, installer.ReasonChartInvalid, true, test.says)
+			if err != nil && len(err.Error()) > 2*maxErrorBytes {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+func TestArchiveCache(t *testing.T) {
+	cache, err := newArchiveCache(filepath.Join(t.TempDir(), "charts"), 250)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := make([][]byte, 4)
+	for i := range bodies {
+		bodies[i] = bytes.Repeat([]byte{byte(i)}, 100)
+	}
+	age := func(body []byte, minutes int) {
+		at := time.Now().Add(-time.Duration(minutes) * time.Minute)
+		if err := os.Chtimes(filepath.Join(cache.dir, sha256Hex(body)+archiveSuffix), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cache.put(t.Context(), bodies[0])
+	age(bodies[0], 2)
+	cache.put(t.Context(), bodies[1])
+	age(bodies[1], 1)
+	if _, ok := cache.get(sha256Hex(bodies[0])); !ok {
+		t.Fatal("an archive is not kept")
+	}
+	cache.put(t.Context(), bodies[2])
+	for i, want := range []bool{true, false, true} {
+		if _, ok := cache.get(sha256Hex(bodies[i])); ok != want {
+			t.Errorf("archive %d: kept %t", i, ok)
+		}
+	}
+	path := filepath.Join(cache.dir, sha256Hex(bodies[2])+archiveSuffix)
+	if err := os.WriteFile(path, []byte("changed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := cache.get(sha256Hex(bodies[2])); ok {
+		t.Error("an archive that was changed is used")
+	}
+	for _, bad := range []string{"", "../../etc/passwd", strings.Repeat("A", 64), strings.Repeat("z", 64)} {
+		if _, ok := cache.get(bad); ok {
+			t.Errorf("%q is taken for a digest", bad)
+		}
+	}
+	var none *archiveCache
+	none.put(t.Context(), bodies[0])
+	if _, ok := none.get(sha256Hex(bodies[0])); ok {
+		t.Error("no cache keeps something")
+	}
+}

@@ -1,0 +1,173 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package helm
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"ksit.io/ksit/pkg/fetch"
+	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/rewrite"
+)
+
+// ociServer is as much of a registry as a client that pulls sees.
+type ociServer struct {
+	*httptest.Server
+	// blobs and manifests are by digest, tags by repository and tag.
+	blobs, manifests map[string][]byte
+	tags             map[string]map[string]string
+	listed           int
+}
+
+func serveOCI(t *testing.T) *ociServer {
+	t.Helper()
+	s := &ociServer{blobs: map[string][]byte{}, manifests: map[string][]byte{}, tags: map[string]map[string]string{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *ociServer) push(t *testing.T, repository, tag string, archive []byte, mediaType string) {
+	t.Helper()
+	layer := "sha256:" + sha256Hex(archive)
+	s.blobs[layer] = archive
+	manifest, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageManifest,
+		"config": map[string]any{"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": layer, "size": 1},
+		"layers": []any{map[string]any{"mediaType": mediaType, "digest": layer, "size": len(archive)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := "sha256:" + sha256Hex(manifest)
+	s.manifests[digest] = manifest
+	if s.tags[repository] == nil {
+		s.tags[repository] = map[string]string{}
+	}
+	s.tags[repository][tag] = digest
+}
+
+func (s *ociServer) serve(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/v2/")
+	if strings.HasPrefix(path, "private/") {
+		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if repository, ok := strings.CutSuffix(path, "/tags/list"); ok {
+		s.listed++
+		tags := []string{}
+		for tag := range s.tags[repository] {
+			tags = append(tags, tag)
+		}
+		if len(tags) == 0 {
+			http.NotFound(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"name": repository, "tags": tags})
+		return
+	}
+	if repository, reference, ok := strings.Cut(path, "/manifests/"); ok {
+		digest := reference
+		if d, ok := s.tags[repository][reference]; ok {
+			digest = d
+		}
+		if manifest, ok := s.manifests[digest]; ok {
+			w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
+			w.Header().Set("Docker-Content-Digest", digest)
+			_, _ = w.Write(manifest)
+			return
+		}
+	}
+	if _, digest, ok := strings.Cut(path, "/blobs/"); ok {
+		if blob, ok := s.blobs[digest]; ok {
+			_, _ = w.Write(blob)
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+func TestOCI(t *testing.T) {
+	server := serveOCI(t)
+	host := strings.TrimPrefix(server.URL, "http://")
+	for _, v := range []string{"1.0.0", "1.1.0_build", "v2.0.0", "latest"} {
+		server.push(t, "charts/web", v, packChart(t, "web", "1.0.0", nil), chartMediaTypes[0])
+	}
+	server.push(t, "charts/image", "1.0.0", []byte("x"), "application/vnd.oci.image.layer.v1.tar+gzip")
+	server.push(t, "charts/forged", "1.0.0", []byte("abc"), chartMediaTypes[0])
+	server.blobs["sha256:"+sha256Hex([]byte("abc"))] = []byte("abd")
+
+	s := newSources(t, Options{CacheDir: t.TempDir(), AllowLocalSources: true}, fetch.Options{AllowLocal: true})
+	base := "oci://" + host + "/charts"
+	for want, version := range map[string]string{"1.0.0": "1.0.0", "1.1.0+build": "1.1.0+build", "~1": "1.1.0+build", "2.0.0": "v2.0.0", "": "v2.0.0"} {
+		found, err := s.get(t.Context(), reference(t, base, "web", want))
+		if err != nil || found.version != version {
+			t.Errorf("%q: %s, %v", want, found.version, err)
+			continue
+		}
+		if _, err := loadChart(found.data, "web"); err != nil {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+	server.listed = 0
+	if _, err := s.get(t.Context(), reference(t, base, "web", "1.0.0")); err != nil || server.listed != 0 {
+		t.Errorf("an exact version: %v, %d lists of tags", err, server.listed)
+	}
+	for name, test := range map[string]struct {
+		repository, chart, version string
+		reason                     installer.Reason
+		terminal                   bool
+		says                       string
+	}{
+		"no such version": {base, "web", "9.9.9", installer.ReasonChartNotFound, false, "v2.0.0, 1.1.0+build, 1.0.0"},
+		"no such chart":   {base, "none", "1.0.0", installer.ReasonChartNotFound, false, "none"},
+		"not a chart":     {base, "image", "1.0.0", installer.ReasonChartInvalid, true, "not a chart"},
+		"forged":          {base, "forged", "1.0.0", installer.ReasonDigestMismatch, false, "digest"},
+		"private":         {"oci://" + host + "/private", "web", "1.0.0", installer.ReasonRepositoryUnreachable, false, "KSIT has no"},
+		"a bad name":      {"oci://" + host + "/UPPER", "web", "1.0.0", installer.ReasonRepositoryUnreachable, true, "name"},
+		"nobody there":    {"oci://127.0.0.1:1/charts", "web", "1.0.0", installer.ReasonRepositoryUnreachable, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.get(t.Context(), reference(t, test.repository, test.chart, test.version))
+			wantReason(t, err, test.reason, test.terminal, test.says)
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		_, err := newSources(t, Options{}, fetch.Options{}).get(t.Context(), reference(t, base, "web", "1.0.0"))
+		wantReason(t, err, installer.ReasonRepositoryUnreachable, true)
+	})
+	for _, from := range []string{"oci://registry.example.com/x", "https://charts.example.com"} {
+		t.Run("rewritten from "+from, func(t *testing.T) {
+			to := server.URL + "/charts"
+			if !strings.HasPrefix(from, "oci:") {
+				to = base
+			}
+			table, err := rewrite.New([]rewrite.Rule{{From: from, To: to}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Without AllowLocalSources, oci:// on loopback is TLS like any other.
+			s := newSources(t, Options{Rewrites: table, AllowLocalSources: to == base}, fetch.Options{})
+			found, err := s.get(t.Context(), reference(t, from, "web", "1.0.0"))
+			if err != nil || found.version != "1.0.0" {
+				t.Error(found.version, err)
+			}
+		})
+	}
+	t.Run("from an index", func(t *testing.T) {
+		repo := serveCharts(t)
+		repo.index["web"] = []string{"  - name: web\n    version: 1.0.0\n    urls: [\"" + base + "/web:1.0.0\"]\n"}
+		found, err := s.get(t.Context(), reference(t, repo.URL, "web", "1.0.0"))
+		if err != nil || found.version != "1.0.0" {
+			t.Error(found.version, err)
+		}
+	})
+}

@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	mentionsCRD   = regexp.MustCompile(`(?m)^\s*["']?kind["']?\s*:\s*["']?` + crdKind)
+	mentionsCRD   = regexp.MustCompile(`kind\W+` + crdKind)
 	mentionsImage = regexp.MustCompile(`image|reference`)
 )
 

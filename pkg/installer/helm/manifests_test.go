@@ -57,7 +57,7 @@ metadata:
   name: b
 spec:
   containers:
-  - image: mirror.example.com/b:1
+  - image: mirror.example.com/library/b:1
     name: b
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {
@@ -77,7 +77,7 @@ func TestManifestObjects(t *testing.T) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, meta.RESTScopeNamespace)
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
-	manifest := twoObjects + "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: other}\n"
+	manifest := twoObjects + "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: ns}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: other}\n"
 	ids, err := manifestObjects(manifest, "here", mapper)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestManifestObjects(t *testing.T) {
 	for _, id := range ids {
 		got = append(got, id.GroupKind.Kind+" "+id.Namespace+"/"+id.Name)
 	}
-	if diff := cmp.Diff([]string{"ConfigMap here/a", "Pod here/b", "Namespace /n", "ConfigMap other/c"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"ConfigMap here/a", "Pod here/b", "Namespace /ns", "ConfigMap other/c"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if n := countObjects(manifest); n != 4 {

@@ -46,7 +46,7 @@ func TestRepository(t *testing.T) {
 	for _, v := range []string{"1.0.0", "1.1.0", "2.0.0-rc.1"} {
 		repo.add(t, "web", v, nil)
 	}
-	repo.addArchive("broken", "1.0.0", []byte("not what the digest says"), strings.Repeat("0", 64))
+	repo.addArchive("broken", "1.0.0", []byte("not what the digest says"), strings.Repeat("f", 64))
 	cache := t.TempDir()
 	s := newSources(t, Options{CacheDir: cache}, fetch.Options{AllowLocal: true})
 
@@ -146,7 +146,7 @@ func TestLocalCharts(t *testing.T) {
 	repo := serveCharts(t)
 	repo.add(t, "web", "2.0.0", nil)
 	s := newSources(t, Options{ChartsDir: dir}, fetch.Options{AllowLocal: true})
-	for want, version := range map[string]string{"1.0.0": "1.0.0", "~1": "1.2.0+build", "": "1.2.0+build", "2.0.0": "2.0.0", ">1": "1.2.0+build"} {
+	for want, version := range map[string]string{"1.0.0": "1.0.0", "~1": "1.2.0+build", "": "1.2.0+build", "2.0.0": "2.0.0", ">1": "2.0.0"} {
 		found, err := s.get(t.Context(), reference(t, repo.URL, "web", want))
 		if err != nil || found.version != version {
 			t.Errorf("%q: %s, %v", want, found.version, err)

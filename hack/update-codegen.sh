@@ -2,9 +2,9 @@
 # Copyright The KSIT Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Generates everything that is generated from the types in pkg/apis/ksit. Needs
-# only Go: the generators, the protocol buffer compiler among them, are the
-# tools of hack/tools/go.mod.
+# Generates everything that is generated from the types in pkg/apis/ksit, the
+# reference among the documents included. Needs only Go: the generators, the
+# protocol buffer compiler among them, are the tools of hack/tools/go.mod.
 #
 # The order matters: the apply configurations have the merge keys of lists from
 # the OpenAPI definitions, and the clientset has its Apply methods from them.
@@ -71,6 +71,11 @@ if ! diff hack/api-violations.list "$work/api-violations.list" >&2; then
   echo "hack/api-violations.list changes: a new line is a rule of API style that is broken" >&2
   cp "$work/api-violations.list" hack/api-violations.list
 fi
+
+echo "api-reference"
+go run ./hack/api-reference >"$work/api-reference.md"
+mkdir -p docs
+cp "$work/api-reference.md" docs/api-reference.md
 
 # What is left of a type that was removed would not compile.
 rm -rf pkg/generated/{applyconfiguration,clientset,listers,informers}

@@ -20,7 +20,7 @@ find "$copy/pkg" -name 'generated.p*' -delete
 "$copy/hack/update-codegen.sh"
 
 status=0
-for path in pkg/apis pkg/generated hack/api-violations.list; do
+for path in pkg/apis pkg/generated docs/api-reference.md hack/api-violations.list; do
   diff -Naur "$root/$path" "$copy/$path" || status=1
 done
 if [ $status -ne 0 ]; then

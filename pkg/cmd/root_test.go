@@ -32,7 +32,7 @@ func TestFlags(t *testing.T) {
 					t.Errorf("--%s is not documented", flag.Name)
 				}
 				// Defaults that depend on the machine are left out.
-				if flag.Name == "cache-dir" || flag.Name == "feature-gates" || flag.Name == "emulated-version" || flag.Name == "min-compatibility-version" {
+				if flag.Name == "feature-gates" || flag.Name == "emulated-version" || flag.Name == "min-compatibility-version" {
 					lines = append(lines, "--"+flag.Name)
 					return
 				}

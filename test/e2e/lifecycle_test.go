@@ -91,6 +91,28 @@ func TestDisableOrphanAndReconcile(t *testing.T) {
 	})
 }
 
+// TestMethodIsChanged goes from a chart to manifests: what the chart had
+// installed goes, and what the manifests say comes.
+func TestMethodIsChanged(t *testing.T) {
+	ns := namespace(t, "one")
+	kubeconfig := s.bed.Targets[0].Kubeconfig
+	kubectl(t, generic(ns, "switch", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
+	waitPhase(t, ns, "switch", v1alpha1.PhaseRunning)
+	kubectl(t, "", "patch", "integration", "switch", "-n", ns, "--type=merge", "-p",
+		`{"spec":{"autoInstall":{"method":"manifest","helmConfig":null,"manifestConfig":{"manifests":"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\n"}}}}`)
+	waitPhase(t, ns, "switch", v1alpha1.PhaseRunning)
+	if r, there := helmList(t, kubeconfig)["switch/switch"]; there {
+		t.Errorf("the release is still there: %+v", r)
+	}
+	if out, err := tryKubectl(t.Context(), kubeconfig, "", "get", "configmap", "told", "-n", "switch"); err != nil {
+		t.Errorf("the manifests were not applied: %s", out)
+	}
+	kubectl(t, "", "delete", "integration", "switch", "-n", ns, "--timeout=60s")
+	if out, err := tryKubectl(t.Context(), kubeconfig, "", "get", "configmap", "told", "-n", "switch", "--ignore-not-found"); err != nil || strings.TrimSpace(out) != "" {
+		t.Errorf("left after the uninstall: %s", out)
+	}
+}
+
 func TestReleaseBelongsToOne(t *testing.T) {
 	ns := namespace(t, "one")
 	kubectl(t, generic(ns, "first", "podinfo-lite", "1.0.0", []string{"one"}, "      releaseName: shared\n  config: {namespace: shared}\n"), "apply", "-f", "-")
@@ -100,6 +122,18 @@ func TestReleaseBelongsToOne(t *testing.T) {
 	kubectl(t, "", "delete", "integration", "second", "-n", ns, "--timeout=60s")
 	if r := helmList(t, s.bed.Targets[0].Kubeconfig)["shared/shared"]; r.Chart != "podinfo-lite-1.0.0" || r.Status != "deployed" {
 		t.Errorf("the release of the first is %+v", r)
+	}
+
+	// Nor does deleting an Integration remove what somebody else installed.
+	kubeconfig := s.bed.Targets[0].Kubeconfig
+	if out, err := helm(t, kubeconfig, "install", "foreign", s.bed.Charts.URL+"/test/podinfo-lite-1.0.0.tgz", "-n", "foreign", "--create-namespace"); err != nil {
+		t.Fatalf("helm install: %v\n%s", err, out)
+	}
+	kubectl(t, generic(ns, "foreign", "crd-then-cr", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
+	waitMessage(t, ns, "foreign", v1alpha1.PhaseFailed, "podinfo-lite")
+	kubectl(t, "", "delete", "integration", "foreign", "-n", ns, "--timeout=60s")
+	if r := helmList(t, kubeconfig)["foreign/foreign"]; r.Status != "deployed" || r.Revision != "1" {
+		t.Errorf("the release of somebody else is %+v", r)
 	}
 }
 

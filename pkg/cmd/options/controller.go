@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	cliflag "k8s.io/component-base/cli/flag"
@@ -24,7 +23,8 @@ type Controllers struct {
 	RewritesFile string
 	// ChartsDir holds chart archives that are looked at first; empty for none.
 	ChartsDir string
-	// CacheDir keeps downloaded charts and indexes; empty for memory only.
+	// CacheDir keeps downloaded charts and indexes; empty for nothing that
+	// outlives the process.
 	CacheDir string
 	// AllowLocalSources lets tenants name loopback and link-local addresses.
 	AllowLocalSources bool
@@ -38,7 +38,6 @@ func NewControllers() *Controllers {
 		Workers:     10,
 		TargetQPS:   200,
 		TargetBurst: 400,
-		CacheDir:    filepath.Join(os.TempDir(), "ksit-cache"),
 	}
 }
 
@@ -57,7 +56,8 @@ func (o *Controllers) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs.StringVar(&o.ChartsDir, "charts-dir", o.ChartsDir,
 		"Directory of chart archives, NAME-VERSION.tgz, that is looked at before any repository.")
 	fs.StringVar(&o.CacheDir, "cache-dir", o.CacheDir,
-		"Directory in which downloaded charts and repository indexes are kept, within a bounded size. Empty keeps them in memory.")
+		"Directory in which downloaded charts and repository indexes are kept, within a bounded size. Only this process may be able "+
+			"to write there. By default the directory cache in --data-dir where there is one; else charts are not kept, and indexes in memory.")
 	fs.BoolVar(&o.AllowLocalSources, "allow-local-sources", o.AllowLocalSources,
 		"Let Integrations name chart repositories and manifests at loopback, link-local and other local addresses. "+
 			"Whoever may create an Integration can then reach what this process can reach there.")

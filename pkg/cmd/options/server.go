@@ -52,6 +52,9 @@ func (o *Server) Complete() error {
 			cert.CertDirectory = filepath.Join(o.Etcd.DataDir, "certs")
 		}
 	}
+	if o.Controllers.CacheDir == "" && o.Etcd.DataDir != "" {
+		o.Controllers.CacheDir = filepath.Join(o.Etcd.DataDir, "cache")
+	}
 	return o.API.Complete()
 }
 

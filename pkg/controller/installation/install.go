@@ -81,6 +81,9 @@ func (c *Controller) apply(ctx context.Context, connection *cluster.Connection, 
 	if !known {
 		return installer.Result{}, installer.Terminalf(installer.ReasonInstallFailed, "method %s is not known to this KSIT", methodOf(i))
 	}
+	if err := c.retire(ctx, connection, i, req); err != nil {
+		return installer.Result{Releases: req.Recorded}, err
+	}
 	// The installer bounds itself, and then says which objects are not ready.
 	// The bound here is for one that does not.
 	ctx, cancel := context.WithTimeout(ctx, req.Timeout+grace)
@@ -90,6 +93,24 @@ func (c *Controller) apply(ctx context.Context, connection *cluster.Connection, 
 		err = installer.Errorf(installer.ReasonNotReady, "not done within %s: %w", req.Timeout, err)
 	}
 	return result, err
+}
+
+// retire removes what was installed by another method than the present one. A
+// method leaves alone what it did not install, so that it need not be known
+// which one it was.
+func (c *Controller) retire(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation, req installer.Request) error {
+	if len(req.Recorded) == 0 {
+		return nil
+	}
+	for name, method := range c.Installers {
+		if name == methodOf(i) {
+			continue
+		}
+		if err := method.Uninstall(ctx, connection, req.Owner, req.Recorded, req.Timeout); err != nil {
+			return fmt.Errorf("removing what the method %s had installed: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // begin enters an operation that begins.

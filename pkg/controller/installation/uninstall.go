@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/installer"
 )
@@ -21,8 +22,7 @@ import (
 func (c *Controller) uninstall(ctx context.Context, o observed) error {
 	i := o.installation
 	connection, connected := c.Connections.Get(targetOf(i))
-	method, known := c.Installers[methodOf(i)]
-	if !connected || !known {
+	if !connected {
 		return nil
 	}
 	operation := v1alpha1.Operation{
@@ -49,7 +49,7 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 	}
 	timed, cancel := context.WithTimeout(ctx, timeoutOf(begun)+grace)
 	defer cancel()
-	failure := method.Uninstall(timed, connection, ownerOf(begun), removable(begun), timeoutOf(begun))
+	failure := c.remove(timed, connection, begun)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -78,4 +78,15 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 			failures, message, retry.UTC().Format("15:04:05 MST")), status.MaxMessage)
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(reason), message)
 	})
+}
+
+// remove has every method remove what it installed: the method may have been
+// changed since.
+func (c *Controller) remove(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) error {
+	for name, method := range c.Installers {
+		if err := method.Uninstall(ctx, connection, ownerOf(i), removable(i), timeoutOf(i)); err != nil {
+			return fmt.Errorf("uninstalling by the method %s: %w", name, err)
+		}
+	}
+	return nil
 }

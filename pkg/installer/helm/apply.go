@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -80,7 +81,13 @@ func (i *Installer) look(ctx context.Context, conn *cluster.Connection, steps []
 		}
 		// That it is a chart at all is found out before anything is written. It
 		// is not kept: charts wait for their turn packed.
-		if _, err = loadChart(s.archive.data, s.wish.chart); err != nil {
+		free, err := i.takeTurn(ctx, "reading chart "+s.wish.chart)
+		if err != nil {
+			return err
+		}
+		_, err = loadChart(s.archive.data, s.wish.chart)
+		free()
+		if err != nil {
 			return err
 		}
 	}
@@ -118,13 +125,11 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 		newest, _ := s.observed.newest()
 		return classify(ctx, label(ctx, conn, s.name.Namespace, newest.secret, ownerLabels(s.wish.owner, s.decision.adopted)), "labelling "+doing, s.redact)
 	}
-	// A chart is only unpacked when there is room for it.
-	select {
-	case i.renders <- struct{}{}:
-		defer func() { <-i.renders }()
-	case <-ctx.Done():
-		return interrupted(ctx, "waiting for other charts, for "+doing)
+	free, err := i.takeTurn(ctx, doing)
+	if err != nil {
+		return err
 	}
+	defer free()
 	loaded, err := loadChart(s.archive.data, s.wish.chart)
 	if err != nil {
 		return err
@@ -133,6 +138,7 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 
 	if s.decision.action == actionReinstall {
 		o := i.newOperation(ctx, conn, s.name, s.redact)
+		o.client.beforeWait = free
 		err := o.uninstall()
 		o.close()
 		if err != nil {
@@ -141,6 +147,7 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	}
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
+	o.client.beforeWait = free
 	if s.decision.recover {
 		newest, _ := s.observed.newest()
 		if err := o.recoverPending(newest.number); err != nil {
@@ -159,6 +166,18 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
+}
+
+// takeTurn waits until a chart may be unpacked and rendered. The caller frees the
+// turn when that is done, and before it waits for anything on the target: a
+// chart that never becomes ready must not keep others waiting.
+func (i *Installer) takeTurn(ctx context.Context, doing string) (free func(), err error) {
+	select {
+	case i.renders <- struct{}{}:
+		return sync.OnceFunc(func() { <-i.renders }), nil
+	case <-ctx.Done():
+		return nil, interrupted(ctx, doing)
+	}
 }
 
 func (i *Installer) newOperation(ctx context.Context, conn *cluster.Connection, name releaseName, redact *redactor) *operation {

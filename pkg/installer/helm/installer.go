@@ -38,8 +38,9 @@ type Options struct {
 	CacheBytes int64
 	// AllowLocalSources admits plain HTTP to OCI registries on loopback.
 	AllowLocalSources bool
-	// Renders bounds the charts that are in memory at once. Default 4. A large
-	// chart takes some 50 MB while it is rendered and applied.
+	// Renders bounds the charts that are rendered and applied at once. Default
+	// 4: a large one takes some 50 MB and most of a processor. Waiting for what
+	// was applied does not count.
 	Renders int
 }
 
@@ -49,7 +50,7 @@ type Installer struct {
 	sources  *sources
 	caps     *capabilityCache
 	objects  *objectCache
-	// renders has a token for each chart that may be in memory.
+	// renders has a token for each chart that is being rendered or applied.
 	renders chan struct{}
 	now     func() time.Time
 }

@@ -27,6 +27,7 @@ const killStride = 3
 // uninstalling anything.
 func TestKilled(t *testing.T) {
 	b := newBench(t)
+	defer b.dead.Wait()
 	for _, kind := range []string{"install", "upgrade"} {
 		var total atomic.Int32
 		t.Run(kind, func(t *testing.T) {
@@ -80,15 +81,14 @@ func (b *bench) killAfter(t *testing.T, kind string, n int32) int32 {
 	})
 	ended := make(chan error, 1)
 	dead := newInstaller(t, nil)
-	go func() {
+	b.dead.Go(func() {
 		_, err := dead.Apply(ctx, conn, req)
 		ended <- err
-	}()
+	})
 	select {
 	case <-killed:
 		// It may go on for a while. Nobody hears it.
 		cancel()
-		defer func() { <-ended }()
 	case err := <-ended:
 		if n < 1000 || err != nil {
 			t.Fatalf("it ended after %d requests: %v", sent.Load(), err)

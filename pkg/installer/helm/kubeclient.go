@@ -35,7 +35,9 @@ type kubeClient struct {
 	// tolerant has Build leave out the objects of kinds that the target does
 	// not serve any more, which cannot exist.
 	tolerant bool
-	failure  error
+	// beforeWait, if set, is called ahead of every wait.
+	beforeWait func()
+	failure    error
 }
 
 var (
@@ -50,6 +52,12 @@ func newKubeClient(ctx context.Context, conn *cluster.Connection, getter generic
 	client.Namespace = namespace
 	client.Log = log
 	return &kubeClient{Client: client, ctx: ctx, conn: conn}
+}
+
+func (c *kubeClient) waiting() {
+	if c.beforeWait != nil {
+		c.beforeWait()
+	}
 }
 
 func (c *kubeClient) keep(err error) error {
@@ -127,6 +135,7 @@ func (c *kubeClient) Wait(resources kube.ResourceList, _ time.Duration) error {
 			ids = append(ids, objMetadata(info))
 		}
 	}
+	c.waiting()
 	err := health.Wait(c.ctx, c.conn, ids, health.WaitOptions{})
 	if err == nil {
 		return nil
@@ -159,6 +168,7 @@ func (c *kubeClient) WaitForDelete(resources kube.ResourceList, _ time.Duration)
 	for _, info := range resources {
 		ids = append(ids, objMetadata(info))
 	}
+	c.waiting()
 	err := health.WaitDeleted(c.ctx, c.conn, ids)
 	if err == nil {
 		return nil
@@ -171,6 +181,7 @@ func (c *kubeClient) WaitForDelete(resources kube.ResourceList, _ time.Duration)
 
 // WatchUntilReady returns when the Jobs and Pods of a hook are through.
 func (c *kubeClient) WatchUntilReady(resources kube.ResourceList, _ time.Duration) error {
+	c.waiting()
 	for _, info := range resources {
 		if err := waitForHook(c.ctx, c.conn, info); err != nil {
 			return c.keep(err)

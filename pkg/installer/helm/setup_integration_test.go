@@ -32,10 +32,12 @@ type bench struct {
 	proxy     *recorder
 	charts    *repository
 	installer *Installer
+	// dead are the installers whose process was killed.
+	dead sync.WaitGroup
 }
 
 // newBench starts a target. Tests that share one use a namespace each.
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{Cluster: env.Start(t, env.Options{Controllers: true}), charts: serveCharts(t)}
 	b.proxy = newRecorder(t, b.Config)
@@ -45,7 +47,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func connect(t *testing.T, kubeconfig []byte, userAgent string) *cluster.Connection {
+func connect(t testing.TB, kubeconfig []byte, userAgent string) *cluster.Connection {
 	t.Helper()
 	set := cluster.NewSet(cluster.Options{AllowInsecure: true, QPS: 1000, Burst: 2000, UserAgent: userAgent})
 	t.Cleanup(set.Close)
@@ -56,7 +58,7 @@ func connect(t *testing.T, kubeconfig []byte, userAgent string) *cluster.Connect
 	return conn
 }
 
-func newInstaller(t *testing.T, table *rewrite.Table) *Installer {
+func newInstaller(t testing.TB, table *rewrite.Table) *Installer {
 	t.Helper()
 	client, err := fetch.NewClient(fetch.Options{AllowLocal: true, Rewrites: table})
 	if err != nil {
@@ -97,7 +99,7 @@ func withValues(req installer.Request, values map[string]any) installer.Request 
 	return req
 }
 
-func (b *bench) apply(t *testing.T, req installer.Request) installer.Result {
+func (b *bench) apply(t testing.TB, req installer.Request) installer.Result {
 	t.Helper()
 	result, err := b.installer.Apply(t.Context(), b.conn, req)
 	if err != nil {
@@ -106,7 +108,7 @@ func (b *bench) apply(t *testing.T, req installer.Request) installer.Result {
 	return result
 }
 
-func wantReason(t *testing.T, err error, reason installer.Reason, terminal bool, parts ...string) {
+func wantReason(t testing.TB, err error, reason installer.Reason, terminal bool, parts ...string) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("no error, want %s", reason)

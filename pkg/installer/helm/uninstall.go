@@ -49,6 +49,10 @@ func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, own
 	switch {
 	case owned && holder != owner:
 		return nil
+	case !owned && r.Revision == 0:
+		// The caller does not know that KSIT ever installed it, and nothing on it
+		// says so: it is somebody else's release of the same name.
+		return nil
 	case r.Adopted || newest.labels[LabelAdopted] == "true":
 		return uninstallError(ctx, disown(ctx, conn, name, revisions), "letting go of "+doing)
 	case newest.status.IsPending() && !newest.byKSIT && i.now().Sub(newest.written) < foreignPending:

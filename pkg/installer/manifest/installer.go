@@ -55,12 +55,12 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 			continue
 		}
 		// An earlier spec put a release elsewhere. It goes once the new one
-		// stands, except for what the two have in common.
+		// stands, except for what the two have in common. One without an
+		// inventory was another method's, which the caller had remove it.
 		if err == nil {
 			var gone bool
-			gone, err = r.removeFormer(ctx, recorded)
-			if gone {
-				result.Changed = true
+			if gone, err = r.removeFormer(ctx, recorded); err == nil {
+				result.Changed = result.Changed || gone
 				continue
 			}
 		}

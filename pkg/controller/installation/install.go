@@ -154,7 +154,7 @@ func (c *Controller) succeeded(ctx context.Context, i *v1alpha1.Installation, op
 	klog.FromContext(ctx).Info("Operation succeeded", "operation", operation.Type, "integration", i.Spec.Integration, "target", i.Spec.Target,
 		"releases", releaseNames(result.Releases), "changed", result.Changed, "duration", operation.FinishedAt.Sub(operation.StartedAt.Time))
 	if result.Changed {
-		c.Events.Eventf(i, nil, "Normal", string(operation.Type)+"ed", string(operation.Type), "%s", pastTense(operation.Type, result.Releases))
+		c.Events.Eventf(i, nil, "Normal", done(operation.Type), string(operation.Type), "%s: %v", done(operation.Type), releaseNames(result.Releases))
 	}
 	return err
 }
@@ -246,10 +246,10 @@ func releaseNames(releases []v1alpha1.ReleaseStatus) []string {
 	return names
 }
 
-func pastTense(operation v1alpha1.OperationType, releases []v1alpha1.ReleaseStatus) string {
-	verb := "installed"
+// done is the reason of the event that tells of an operation that went through.
+func done(operation v1alpha1.OperationType) string {
 	if operation == v1alpha1.OperationUpgrade {
-		verb = "upgraded to"
+		return "Upgraded"
 	}
-	return status.Shorten(fmt.Sprintf("%s %v", verb, releaseNames(releases)), status.MaxMessage)
+	return "Installed"
 }

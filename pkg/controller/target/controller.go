@@ -6,6 +6,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -121,7 +122,7 @@ func (c *Controller) look(ctx context.Context, target *v1alpha1.IntegrationTarge
 	if err != nil {
 		return sight{refusal: &cluster.Finding{
 			Status:  metav1.ConditionFalse,
-			Reason:  string(cluster.ReasonOf(err)),
+			Reason:  cmp.Or(string(cluster.ReasonOf(err)), "KubeconfigUnusable"),
 			Message: fmt.Sprintf("Secret %s: %v", secretName.Name, err),
 		}}
 	}

@@ -44,7 +44,11 @@ func (s sight) enter(target *v1alpha1.IntegrationTarget, installations []*v1alph
 		set(v1alpha1.ConditionCredentialsValid, *s.refusal)
 		set(v1alpha1.ConditionReachable, unknown)
 		set(v1alpha1.ConditionAuthorized, unknown)
-		setReady(target, false, s.refusal.Reason, s.refusal.Message)
+		message := s.refusal.Message
+		if target.DeletionTimestamp != nil {
+			message = inUse(installations) + "; " + message
+		}
+		setReady(target, false, s.refusal.Reason, message)
 		return
 	}
 	st.Endpoint = s.info.Endpoint

@@ -36,6 +36,7 @@ func TestRollouts(t *testing.T) {
 		"invalid object":    b.testInvalidObject,
 		"istio":             b.testIstio,
 		"capabilities":      b.testCapabilities,
+		"turns":             b.testTurns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -362,4 +363,37 @@ func (b *bench) testCapabilities(t *testing.T) {
 		"templates/n.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: looks}\ndata: {found: {{ len (lookup \"example.com/v1\" \"Leaf\" \"\" \"\") | quote }}}\n",
 	})
 	b.apply(t, b.request("lookup", "looks", "1.0.0"))
+}
+
+// testTurns makes sure that a chart that never becomes ready keeps no other one
+// waiting, even where one chart is handled at a time.
+func (b *bench) testTurns(t *testing.T) {
+	b.charts.add(t, "turns", "1.0.0", files{"templates/d.yaml": deployment})
+	one := newInstaller(t, nil)
+	one.renders = make(chan struct{}, 1)
+	never := withValues(b.request("turns-never", "turns", "1.0.0"), map[string]any{"podAnnotations": map[string]any{env.PodOutcome: env.PodPending}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = one.Apply(ctx, b.conn, never)
+	}()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	for {
+		if _, err := b.Client.AppsV1().Deployments("turns-never").Get(t.Context(), "turns", metav1.GetOptions{}); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if _, err := one.Apply(t.Context(), b.conn, b.request("turns", "turns", "1.0.0")); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-ended:
+		t.Error("the first one did not wait")
+	default:
+	}
 }

@@ -183,11 +183,6 @@ func (d *secretsDriver) Delete(key string) (*release.Release, error) {
 	return nil, nil
 }
 
-// secretName is the name of the Secret of a revision.
-func secretName(name string, revision int) string {
-	return storage.HelmStorageType + "." + name + ".v" + strconv.Itoa(revision)
-}
-
 func newReleaseSecret(key string, rel *release.Release, timestamp string) (*corev1.Secret, error) {
 	data, err := encodeRelease(rel)
 	if err != nil {

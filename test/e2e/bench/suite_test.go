@@ -70,8 +70,9 @@ func startServer(b *testing.B, on *bed.Bed, args ...string) *bed.KSIT {
 
 // startAPIServer runs KSIT's API server alone, as a process without controllers
 // that react to what is written. Its etcd is a process as well, with the options
-// of the host's own: neither waits for the disk. It returns that process.
-func startAPIServer(b *testing.B, on *bed.Bed) (*bed.KSIT, *bed.Process) {
+// of the host's own: neither waits for the disk. Of the KSIT that is returned the
+// Process is not the one that runs.
+func startAPIServer(b *testing.B, on *bed.Bed) *bed.KSIT {
 	b.Helper()
 	client, peer := freeAddress(b), freeAddress(b)
 	etcd := on.NewProcess(bed.ProcessSpec{
@@ -122,7 +123,7 @@ func startAPIServer(b *testing.B, on *bed.Bed) (*bed.KSIT, *bed.Process) {
 		b.Fatal(err)
 	}
 	waitServed(b, on, run, alone)
-	return run, alone
+	return run
 }
 
 // waitServed waits until KSIT says that it is ready and the host serves its API.

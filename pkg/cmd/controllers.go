@@ -26,6 +26,10 @@ import (
 	"ksit.io/ksit/pkg/version"
 )
 
+// diskCacheBytes bounds what is kept of downloads on disk: the indexes of large
+// repositories are some ten megabytes each.
+const diskCacheBytes = 256 << 20
+
 // runControllers runs the controllers until ctx ends, with leader election
 // where election is not nil and enabled. It returns when all work has stopped.
 func runControllers(ctx context.Context, o *options.Controllers, ksit, host *rest.Config, election *options.LeaderElection) error {
@@ -69,20 +73,26 @@ func newInstallers(o *options.Controllers) (map[v1alpha1.InstallMethod]installer
 			return nil, err
 		}
 	}
+	var cacheBytes int64 // The default, which is meant for memory.
+	if o.CacheDir != "" {
+		cacheBytes = diskCacheBytes
+	}
 	client, err := fetch.NewClient(fetch.Options{
 		Rewrites:   rewrites,
 		AllowLocal: o.AllowLocalSources,
 		CacheDir:   o.CacheDir,
+		CacheBytes: cacheBytes,
 		UserAgent:  "ksit/" + version.Get().GitVersion,
 	})
 	if err != nil {
 		return nil, err
 	}
 	charts, err := helm.New(helm.Options{
-		Fetch:     client,
-		Rewrites:  rewrites,
-		ChartsDir: o.ChartsDir,
-		CacheDir:  o.CacheDir,
+		Fetch:             client,
+		Rewrites:          rewrites,
+		ChartsDir:         o.ChartsDir,
+		CacheDir:          o.CacheDir,
+		AllowLocalSources: o.AllowLocalSources,
 	})
 	if err != nil {
 		return nil, err

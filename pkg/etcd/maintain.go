@@ -124,9 +124,9 @@ func (s *Server) maintain(ctx context.Context, m Maintenance) {
 // has room again.
 func (s *Server) tidy(ctx context.Context, m Maintenance) error {
 	status := s.Status()
-	if status.NoSpace {
+	if status.NoSpace || status.SizeBytes >= m.DefragMinBytes {
 		// What was deleted counts as free once a later transaction has begun, and
-		// with writes refused none begins by itself.
+		// with writes refused, or nobody writing, none begins by itself.
 		s.etcd.Server.Backend().ForceCommit()
 		s.etcd.Server.Backend().ForceCommit()
 		status = s.Status()

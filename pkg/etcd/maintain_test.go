@@ -51,9 +51,10 @@ func eventually(t *testing.T, what string, condition func() bool) {
 }
 
 func TestFragmentedDatabaseShrinks(t *testing.T) {
+	const leftAlone = 4 << 20
 	server := open(t, Options{
 		Dir:         t.TempDir(),
-		Maintenance: Maintenance{Interval: 50 * time.Millisecond, DefragMinBytes: 4 << 20},
+		Maintenance: Maintenance{Interval: 50 * time.Millisecond, DefragMinBytes: leftAlone},
 	})
 	client := connect(t, server)
 	if err := fill(t, client, 100); err != nil {
@@ -61,7 +62,9 @@ func TestFragmentedDatabaseShrinks(t *testing.T) {
 	}
 	eventually(t, "growth", func() bool { return server.Status().SizeBytes > 8<<20 })
 	empty(t, client)
-	eventually(t, "defragmentation", func() bool { return server.Status().SizeBytes < 1<<20 })
+	// It may be defragmented while it is still being emptied, and is left alone
+	// from then on if that made it small enough.
+	eventually(t, "defragmentation", func() bool { return server.Status().SizeBytes < leftAlone })
 }
 
 func TestSmallOrFullDatabaseIsLeftAlone(t *testing.T) {

@@ -13,7 +13,6 @@ package installation
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
@@ -95,7 +95,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	case stepDisable:
 		return 0, c.disable(ctx, o.installation)
 	case stepWait:
-		return jitter(lookAgain), c.wait(ctx, o.installation, d)
+		return pace.Jitter(lookAgain), c.wait(ctx, o.installation, d)
 	case stepRetryLater:
 		return d.after, nil
 	case stepRelease:
@@ -132,11 +132,7 @@ func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (tim
 		c.Probe(key, settle)
 		return 0, nil
 	}
-	digest := o.digest
-	if d.step == stepUninstall {
-		digest = ""
-	}
-	opCtx, end, begun := c.operations.begin(ctx, key, digest)
+	opCtx, end, begun := c.operations.begin(ctx, key, o.digest)
 	if !begun {
 		return 0, nil
 	}
@@ -239,9 +235,4 @@ func setCondition(i *v1alpha1.Installation, kind string, value metav1.ConditionS
 
 func targetOf(i *v1alpha1.Installation) types.NamespacedName {
 	return types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Target}
-}
-
-// jitter spreads what happens again and again by up to a tenth.
-func jitter(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Int64N(int64(d)/10+1))
 }

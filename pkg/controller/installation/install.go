@@ -14,6 +14,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/installer"
 )
@@ -200,19 +201,19 @@ func (c *Controller) recordReleases(ctx context.Context, i *v1alpha1.Installatio
 	return c.write(ctx, i, func(i *v1alpha1.Installation) { i.Status.Releases = result.Releases })
 }
 
-// retryAfter is the exponential backoff, with a jitter of a fifth: installs
+// retryAfter is the exponential backoff, with jitter: installs
 // that failed together, because a registry was down, are not tried together.
 func retryAfter(failures int32, terminal bool) time.Duration {
 	if terminal {
-		return jitter(retryMax)
+		return pace.Jitter(retryMax)
 	}
 	after := retryMin
 	for range failures - 1 {
 		if after *= 2; after >= retryMax {
-			return jitter(retryMax)
+			return pace.Jitter(retryMax)
 		}
 	}
-	return jitter(after)
+	return pace.Jitter(after)
 }
 
 func operationType(i *v1alpha1.Installation) v1alpha1.OperationType {

@@ -16,6 +16,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
@@ -67,7 +68,7 @@ func (c *Controller) probe(ctx context.Context, o observed) (time.Duration, erro
 	if !connected {
 		return 0, nil
 	}
-	timed, cancel := context.WithTimeout(ctx, seconds(o.target.Spec.Probe.TimeoutSeconds, v1alpha1.DefaultProbeTimeoutSeconds))
+	timed, cancel := context.WithTimeout(ctx, pace.Timeout(o.target))
 	defer cancel()
 	objects, err := c.objects(timed, connection, i)
 	if err != nil {
@@ -98,7 +99,7 @@ func (c *Controller) probe(ctx context.Context, o observed) (time.Duration, erro
 	if v.phase == v1alpha1.PhaseInstalling || v.phase == v1alpha1.PhaseUpgrading {
 		return probeWhileStarting, nil
 	}
-	return interval(o.target), nil
+	return pace.Jitter(pace.Interval(o.target)), nil
 }
 
 func (c *Controller) objects(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) (object.ObjMetadataSet, error) {
@@ -145,7 +146,7 @@ func judge(i *v1alpha1.Installation, m *memory, report health.Report, o observed
 	}
 	if state != v1alpha1.CheckFailed {
 		m.failed = 0
-	} else if m.failed == 0 || o.now.Sub(m.lastCounted) >= interval(o.target)*8/10 {
+	} else if m.failed == 0 || o.now.Sub(m.lastCounted) >= pace.Interval(o.target)*8/10 {
 		m.failed++
 		m.lastCounted = o.now
 	}
@@ -166,7 +167,7 @@ func judge(i *v1alpha1.Installation, m *memory, report health.Report, o observed
 		}
 	case v1alpha1.CheckFailed:
 		switch {
-		case wasUp && m.failed >= threshold(o.target):
+		case wasUp && m.failed >= pace.FailureThreshold(o.target):
 			v.phase = v1alpha1.PhaseDegraded
 		case phase == v1alpha1.PhaseRunning || phase == v1alpha1.PhaseDegraded:
 			v.phase = phase
@@ -246,22 +247,4 @@ func (c *Controller) announce(i *v1alpha1.Installation, v verdict) {
 		kind = "Warning"
 	}
 	c.Events.Eventf(i, nil, kind, string(v.phase), "Probe", "%s", status.Shorten(v.message, status.MaxMessage))
-}
-
-func interval(target *v1alpha1.IntegrationTarget) time.Duration {
-	return jitter(seconds(target.Spec.Probe.IntervalSeconds, v1alpha1.DefaultProbeIntervalSeconds))
-}
-
-func threshold(target *v1alpha1.IntegrationTarget) int32 {
-	if t := target.Spec.Probe.FailureThreshold; t != nil {
-		return *t
-	}
-	return v1alpha1.DefaultProbeFailureThreshold
-}
-
-func seconds(value *int32, otherwise int32) time.Duration {
-	if value != nil {
-		otherwise = *value
-	}
-	return time.Duration(otherwise) * time.Second
 }

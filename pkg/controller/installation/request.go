@@ -20,6 +20,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/catalog"
+	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/installer"
 )
 
@@ -49,10 +50,11 @@ func ownerOf(i *v1alpha1.Installation) installer.Owner {
 }
 
 func timeoutOf(i *v1alpha1.Installation) time.Duration {
-	if i.Spec.AutoInstall != nil && i.Spec.AutoInstall.TimeoutSeconds != nil {
-		return time.Duration(*i.Spec.AutoInstall.TimeoutSeconds) * time.Second
+	var given *int32
+	if i.Spec.AutoInstall != nil {
+		given = i.Spec.AutoInstall.TimeoutSeconds
 	}
-	return v1alpha1.DefaultInstallTimeoutSeconds * time.Second
+	return pace.Seconds(given, v1alpha1.DefaultInstallTimeoutSeconds)
 }
 
 func methodOf(i *v1alpha1.Installation) v1alpha1.InstallMethod {

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/controller/index"
+	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
@@ -101,14 +101,14 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, ctx.Err()
 	}
 	if c.tolerated(key, target, seen) {
-		return jitter(min(interval(target), retryUnready)), nil
+		return pace.Jitter(min(pace.Interval(target), retryUnready)), nil
 	}
 	c.Metrics.SetConnection(key, seen.ready())
 	err = c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) { seen.enter(t, installations) })
 	if !seen.ready() {
-		return jitter(min(interval(target), retryUnready)), err
+		return pace.Jitter(min(pace.Interval(target), retryUnready)), err
 	}
-	return jitter(interval(target)), err
+	return pace.Jitter(pace.Interval(target)), err
 }
 
 // look reads the kubeconfig, connects and probes.
@@ -126,7 +126,7 @@ func (c *Controller) look(ctx context.Context, target *v1alpha1.IntegrationTarge
 			Message: fmt.Sprintf("Secret %s: %v", secretName.Name, err),
 		}}
 	}
-	probe, cancel := context.WithTimeout(ctx, timeout(target))
+	probe, cancel := context.WithTimeout(ctx, pace.Timeout(target))
 	defer cancel()
 	return sight{info: connection.Info(), report: connection.Probe(probe)}
 }
@@ -164,7 +164,7 @@ func (c *Controller) tolerated(key types.NamespacedName, target *v1alpha1.Integr
 		return false
 	}
 	c.failures[key]++
-	return target.Status.Ready && c.failures[key] < failureThreshold(target)
+	return target.Status.Ready && c.failures[key] < pace.FailureThreshold(target)
 }
 
 func (c *Controller) forget(key types.NamespacedName) {
@@ -219,32 +219,4 @@ func inUse(installations []*v1alpha1.Installation) string {
 		text += fmt.Sprintf(" and %d more", len(names)-shown)
 	}
 	return "deletion waits for the Integrations that are installed here: " + text + "; drop the target from them, or delete them"
-}
-
-func interval(target *v1alpha1.IntegrationTarget) time.Duration {
-	return seconds(target.Spec.Probe.IntervalSeconds, v1alpha1.DefaultProbeIntervalSeconds)
-}
-
-func timeout(target *v1alpha1.IntegrationTarget) time.Duration {
-	return seconds(target.Spec.Probe.TimeoutSeconds, v1alpha1.DefaultProbeTimeoutSeconds)
-}
-
-func failureThreshold(target *v1alpha1.IntegrationTarget) int32 {
-	if threshold := target.Spec.Probe.FailureThreshold; threshold != nil {
-		return *threshold
-	}
-	return v1alpha1.DefaultProbeFailureThreshold
-}
-
-func seconds(value *int32, otherwise int32) time.Duration {
-	if value != nil {
-		otherwise = *value
-	}
-	return time.Duration(otherwise) * time.Second
-}
-
-// jitter spreads probes by up to a tenth, so that those of many targets do not
-// come at once for ever.
-func jitter(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Int64N(int64(d)/10+1))
 }

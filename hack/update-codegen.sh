@@ -59,6 +59,7 @@ published_packages=(
   k8s.io/apimachinery/pkg/runtime
   k8s.io/apimachinery/pkg/version
   k8s.io/apimachinery/pkg/api/resource
+  k8s.io/apimachinery/pkg/util/intstr
 )
 run openapi-gen \
   --output-dir pkg/generated/openapi --output-pkg "$generated/openapi" \

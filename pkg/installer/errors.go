@@ -32,6 +32,16 @@ const (
 	ReasonCanceled              Reason = "Canceled"
 	ReasonInstallFailed         Reason = "InstallFailed"
 	ReasonUninstallFailed       Reason = "UninstallFailed"
+	// ReasonSourceUnavailable is that of a ConfigMap or Secret that is missing.
+	ReasonSourceUnavailable Reason = "SourceUnavailable"
+	// ReasonVerificationFailed is that of a chart whose signature is missing or
+	// not by a given key.
+	ReasonVerificationFailed Reason = "VerificationFailed"
+	// ReasonCRDVersionInUse is that of a CRD that would lose a version in which
+	// objects are stored.
+	ReasonCRDVersionInUse   Reason = "CRDVersionInUse"
+	ReasonNothingToRollBack Reason = "NothingToRollBack"
+	ReasonRollbackFailed    Reason = "RollbackFailed"
 )
 
 // Error is a failure with a reason that a user can act on.
@@ -70,4 +80,17 @@ func ReasonOf(err error) Reason {
 func IsTerminal(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Terminal
+}
+
+// SpendsRetry tells whether a failure counts against the retries that the spec
+// allows: one that happened on the target, where every further attempt leaves
+// its traces. What failed before, for want of a chart or of the target, may be
+// tried for as long as it takes.
+func SpendsRetry(err error) bool {
+	switch ReasonOf(err) {
+	case ReasonInstallFailed, ReasonNotReady, ReasonHookFailed, ReasonForbidden, ReasonCRDNotEstablished, ReasonUninstallFailed:
+		return true
+	default:
+		return false
+	}
 }

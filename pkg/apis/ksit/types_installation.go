@@ -38,6 +38,9 @@ type InstallationSpec struct {
 	AutoInstall      *AutoInstall
 	Config           map[string]string
 	ReconcileRequest string
+	DependsOn        []IntegrationDependency
+	WaitsFor         string
+	SourcesDigest    string
 }
 
 // InstallationStatus is what is on the cluster, and what was last done there.
@@ -54,6 +57,10 @@ type InstallationStatus struct {
 	Failures             int32
 	NextRetryTime        *metav1.Time
 	LastReconcileRequest string
+	AttemptedDigest      string
+	Retries              int32
+	Drifted              []DriftedResource
+	Values               string
 }
 
 // ReleaseStatus is one Helm release, or one set of manifests, on the cluster.
@@ -110,6 +117,10 @@ const (
 	OperationUpgrade OperationType = "Upgrade"
 	// OperationUninstall is a removal.
 	OperationUninstall OperationType = "Uninstall"
+	// OperationRollback brings back the last revision that went through.
+	OperationRollback OperationType = "Rollback"
+	// OperationCorrect undoes drift.
+	OperationCorrect OperationType = "Correct"
 )
 
 // OperationOutcome is how an operation ended.
@@ -132,4 +143,13 @@ type Operation struct {
 	FinishedAt  *metav1.Time
 	Message     string
 	RequestedBy string
+}
+
+// DriftedResource names an object that is not as it was applied.
+type DriftedResource struct {
+	Kind      string
+	Namespace string
+	Name      string
+	Missing   bool
+	Fields    []string
 }

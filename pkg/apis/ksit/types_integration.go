@@ -6,6 +6,7 @@ package ksit
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -52,6 +53,8 @@ type IntegrationSpec struct {
 	TargetSelector *metav1.LabelSelector
 	AutoInstall    *AutoInstall
 	Config         map[string]string
+	DependsOn      []IntegrationDependency
+	Rollout        *Rollout
 }
 
 // InstallMethod names how something is installed.
@@ -84,6 +87,8 @@ type DeletionPolicy string
 const (
 	// DeletionPolicyDelete uninstalls what KSIT installed.
 	DeletionPolicyDelete DeletionPolicy = "Delete"
+	// DeletionPolicyDeleteAdopted uninstalls also what was there before KSIT.
+	DeletionPolicyDeleteAdopted DeletionPolicy = "DeleteAdopted"
 	// DeletionPolicyOrphan leaves everything on the cluster as it is.
 	DeletionPolicyOrphan DeletionPolicy = "Orphan"
 )
@@ -97,16 +102,24 @@ type AutoInstall struct {
 	TimeoutSeconds *int32
 	CRDPolicy      CRDPolicy
 	DeletionPolicy DeletionPolicy
+	Remediation    *Remediation
+	Drift          *Drift
+	AdoptionPolicy AdoptionPolicy
 }
 
 // HelmConfig names a Helm chart and its values.
 type HelmConfig struct {
-	Repository   string
-	Chart        string
-	Version      string
-	ReleaseName  string
-	Values       map[string]string
-	ValuesObject *runtime.RawExtension
+	Repository     string
+	Chart          string
+	Version        string
+	ReleaseName    string
+	Values         map[string]string
+	ValuesObject   *runtime.RawExtension
+	ValuesFrom     []ValuesSource
+	TemplateValues bool
+	SecretRef      *LocalReference
+	CASecretRef    *LocalReference
+	Verify         *ChartVerification
 }
 
 // ManifestConfig names the manifests that are applied. Exactly one of url,
@@ -116,6 +129,8 @@ type ManifestConfig struct {
 	Digest       string
 	ConfigMapRef *ConfigMapReference
 	Manifests    string
+	SecretRef    *LocalReference
+	CASecretRef  *LocalReference
 }
 
 // ConfigMapReference names a ConfigMap in the namespace of the object that
@@ -167,6 +182,8 @@ type IntegrationStatus struct {
 	Version              string
 	TargetSummaries      []TargetSummary
 	LastReconcileRequest string
+	Updated              int32
+	ResolvedChart        *ResolvedChart
 }
 
 // TargetSummary is one line about an Integration on one cluster.
@@ -175,4 +192,141 @@ type TargetSummary struct {
 	Phase   Phase
 	Version string
 	Message string
+}
+
+// IntegrationDependency names an Integration that comes first.
+type IntegrationDependency struct {
+	Name string
+}
+
+// Rollout says how a change reaches the clusters of an Integration. What it
+// holds back is what would be installed: chart, version, values, manifests and
+// config. Everything else, such as deletionPolicy, counts everywhere at once.
+type Rollout struct {
+	MaxConcurrent     *intstr.IntOrString
+	StopAfterFailures *intstr.IntOrString
+	Paused            bool
+	Partitions        []RolloutPartition
+}
+
+// RolloutPartition is a group of clusters that get a change together.
+type RolloutPartition struct {
+	Name           string
+	TargetSelector *metav1.LabelSelector
+	SoakSeconds    *int32
+}
+
+// AdoptionPolicy says what is done about what is there already.
+type AdoptionPolicy string
+
+const (
+	// AdoptionPolicyAdopt takes over what belongs to no other Integration.
+	AdoptionPolicyAdopt AdoptionPolicy = "Adopt"
+	// AdoptionPolicyRefuse fails with the reason ReleaseConflict.
+	AdoptionPolicyRefuse AdoptionPolicy = "Refuse"
+)
+
+// RemediationStrategy says what is done when the retries are spent.
+type RemediationStrategy string
+
+const (
+	// RemediationRollback brings back the last revision that went through. There
+	// is none after a first install: that is then left as it is.
+	RemediationRollback RemediationStrategy = "Rollback"
+	// RemediationLeave leaves everything as the last attempt left it.
+	RemediationLeave RemediationStrategy = "Leave"
+)
+
+// Remediation says what is done about an install or upgrade that fails. When
+// the retries are spent and the strategy was carried out, the Installation is
+// Stalled until the spec, the chart or its values change, or the annotation
+// `reconcile` gets a new value.
+type Remediation struct {
+	Retries  *int32
+	Strategy RemediationStrategy
+}
+
+// DriftMode says what is done about drift.
+type DriftMode string
+
+const (
+	// DriftDisabled does not look for drift.
+	DriftDisabled DriftMode = "Disabled"
+	// DriftWarn reports drift.
+	DriftWarn DriftMode = "Warn"
+	// DriftCorrect reports drift and undoes it.
+	DriftCorrect DriftMode = "Correct"
+)
+
+// Drift says what is done about objects of a release that are no longer as
+// they were applied. What KSIT did not set is no drift: defaults, what a webhook
+// or an operator adds, a CA bundle, the replicas that an autoscaler sets.
+type Drift struct {
+	Mode   DriftMode
+	Ignore []DriftIgnore
+}
+
+// DriftIgnore is a rule for what is no drift. A field that is empty matches
+// everything.
+type DriftIgnore struct {
+	Group     string
+	Kind      string
+	Namespace string
+	Name      string
+	Paths     []string
+}
+
+// SourceKind is the kind of an object that values are taken from.
+type SourceKind string
+
+const (
+	// SourceConfigMap is a ConfigMap.
+	SourceConfigMap SourceKind = "ConfigMap"
+	// SourceSecret is a Secret. What comes from one is shown nowhere.
+	SourceSecret SourceKind = "Secret"
+)
+
+// ValuesSource names a key of a ConfigMap or Secret that holds chart values.
+type ValuesSource struct {
+	Kind       SourceKind
+	Name       string
+	Key        string
+	TargetPath string
+	Optional   bool
+}
+
+// LocalReference names an object in the namespace of the object that holds the
+// reference, on the cluster that KSIT runs in.
+type LocalReference struct {
+	Name string
+}
+
+// VerificationProvider names a way to sign charts.
+type VerificationProvider string
+
+const (
+	// VerificationProvenance is Helm's: a file beside the archive, named as it is
+	// with .prov added, signed with OpenPGP.
+	VerificationProvenance VerificationProvider = "provenance"
+	// VerificationCosign is a signature by key beside the chart in its registry,
+	// as `cosign sign --key` makes it. For repositories of oci:// only.
+	VerificationCosign VerificationProvider = "cosign"
+)
+
+// ChartVerification says by which keys a chart must be signed. A chart that is
+// not is not installed, and the reason is VerificationFailed.
+type ChartVerification struct {
+	Provider  VerificationProvider
+	SecretRef LocalReference
+}
+
+// ResolvedChart is what a version stands for.
+type ResolvedChart struct {
+	Repository string
+	Chart      string
+	Range      string
+	Version    string
+	Newer      string
+	Newest     string
+	CheckedAt  *metav1.Time
 }

@@ -107,7 +107,7 @@ func (c *Controller) retire(ctx context.Context, connection *cluster.Connection,
 		if name == methodOf(i) {
 			continue
 		}
-		if err := method.Uninstall(ctx, connection, req.Owner, req.Recorded, req.Timeout); err != nil {
+		if err := method.Uninstall(ctx, connection, installer.Removal{Owner: req.Owner, Releases: req.Recorded, Timeout: req.Timeout}); err != nil {
 			return fmt.Errorf("removing what the method %s had installed: %w", name, err)
 		}
 	}

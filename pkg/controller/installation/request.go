@@ -80,7 +80,7 @@ func request(ctx context.Context, i *v1alpha1.Installation, configMaps ConfigMap
 		if err != nil {
 			return req, "", err
 		}
-		req.Manifests = manifests
+		req.Sources.Manifests = manifests
 	}
 	digest, err := digestOf(req)
 	return req, digest, err
@@ -125,7 +125,7 @@ func digestOf(req installer.Request) (string, error) {
 		Namespace: req.Namespace,
 		Method:    req.AutoInstall.Method,
 		Manifest:  req.AutoInstall.ManifestConfig,
-		Content:   req.Manifests,
+		Content:   req.Sources.Manifests,
 		CRDs:      req.AutoInstall.CRDPolicy,
 	}
 	if helm := req.AutoInstall.HelmConfig; helm != nil {

@@ -84,9 +84,18 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 // changed since.
 func (c *Controller) remove(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) error {
 	for name, method := range c.Installers {
-		if err := method.Uninstall(ctx, connection, ownerOf(i), removable(i), timeoutOf(i)); err != nil {
+		if err := method.Uninstall(ctx, connection, removalOf(i)); err != nil {
 			return fmt.Errorf("uninstalling by the method %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func removalOf(i *v1alpha1.Installation) installer.Removal {
+	return installer.Removal{
+		Owner:    ownerOf(i),
+		Releases: removable(i),
+		Adopted:  i.Spec.AutoInstall != nil && i.Spec.AutoInstall.DeletionPolicy == v1alpha1.DeletionPolicyDeleteAdopted,
+		Timeout:  timeoutOf(i),
+	}
 }

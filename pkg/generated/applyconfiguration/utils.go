@@ -21,10 +21,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=ksit.io, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("AutoInstall"):
 		return &ksitv1alpha1.AutoInstallApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ChartVerification"):
+		return &ksitv1alpha1.ChartVerificationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CheckResult"):
 		return &ksitv1alpha1.CheckResultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapReference"):
 		return &ksitv1alpha1.ConfigMapReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Drift"):
+		return &ksitv1alpha1.DriftApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftedResource"):
+		return &ksitv1alpha1.DriftedResourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftIgnore"):
+		return &ksitv1alpha1.DriftIgnoreApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HelmConfig"):
 		return &ksitv1alpha1.HelmConfigApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Installation"):
@@ -35,6 +43,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &ksitv1alpha1.InstallationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Integration"):
 		return &ksitv1alpha1.IntegrationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IntegrationDependency"):
+		return &ksitv1alpha1.IntegrationDependencyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IntegrationSpec"):
 		return &ksitv1alpha1.IntegrationSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IntegrationStatus"):
@@ -45,6 +55,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &ksitv1alpha1.IntegrationTargetSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IntegrationTargetStatus"):
 		return &ksitv1alpha1.IntegrationTargetStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):
+		return &ksitv1alpha1.LocalReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ManifestConfig"):
 		return &ksitv1alpha1.ManifestConfigApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodeCounts"):
@@ -53,12 +65,22 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &ksitv1alpha1.OperationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseStatus"):
 		return &ksitv1alpha1.ReleaseStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Remediation"):
+		return &ksitv1alpha1.RemediationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ResolvedChart"):
+		return &ksitv1alpha1.ResolvedChartApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Rollout"):
+		return &ksitv1alpha1.RolloutApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RolloutPartition"):
+		return &ksitv1alpha1.RolloutPartitionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TargetProbe"):
 		return &ksitv1alpha1.TargetProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TargetSummary"):
 		return &ksitv1alpha1.TargetSummaryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UnhealthyResource"):
 		return &ksitv1alpha1.UnhealthyResourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ValuesSource"):
+		return &ksitv1alpha1.ValuesSourceApplyConfiguration{}
 
 	}
 	return nil

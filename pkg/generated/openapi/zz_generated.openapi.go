@@ -12,6 +12,7 @@ import (
 	resource "k8s.io/apimachinery/pkg/api/resource"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
+	intstr "k8s.io/apimachinery/pkg/util/intstr"
 	version "k8s.io/apimachinery/pkg/version"
 	common "k8s.io/kube-openapi/pkg/common"
 	spec "k8s.io/kube-openapi/pkg/validation/spec"
@@ -74,16 +75,22 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		runtime.RawExtension{}.OpenAPIModelName():             schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
 		runtime.TypeMeta{}.OpenAPIModelName():                 schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
 		runtime.Unknown{}.OpenAPIModelName():                  schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		intstr.IntOrString{}.OpenAPIModelName():               schema_apimachinery_pkg_util_intstr_IntOrString(ref),
 		version.Info{}.OpenAPIModelName():                     schema_k8sio_apimachinery_pkg_version_Info(ref),
 		v1alpha1.AutoInstall{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_AutoInstall(ref),
+		v1alpha1.ChartVerification{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_ChartVerification(ref),
 		v1alpha1.CheckResult{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_CheckResult(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_pkg_apis_ksit_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.Drift{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_Drift(ref),
+		v1alpha1.DriftIgnore{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_DriftIgnore(ref),
+		v1alpha1.DriftedResource{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_DriftedResource(ref),
 		v1alpha1.HelmConfig{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_HelmConfig(ref),
 		v1alpha1.Installation{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_Installation(ref),
 		v1alpha1.InstallationList{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_InstallationList(ref),
 		v1alpha1.InstallationSpec{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_InstallationSpec(ref),
 		v1alpha1.InstallationStatus{}.OpenAPIModelName():      schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref),
 		v1alpha1.Integration{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_Integration(ref),
+		v1alpha1.IntegrationDependency{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_IntegrationDependency(ref),
 		v1alpha1.IntegrationList{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationList(ref),
 		v1alpha1.IntegrationSpec{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationSpec(ref),
 		v1alpha1.IntegrationStatus{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_IntegrationStatus(ref),
@@ -91,13 +98,19 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.IntegrationTargetList{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_IntegrationTargetList(ref),
 		v1alpha1.IntegrationTargetSpec{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_IntegrationTargetSpec(ref),
 		v1alpha1.IntegrationTargetStatus{}.OpenAPIModelName(): schema_pkg_apis_ksit_v1alpha1_IntegrationTargetStatus(ref),
+		v1alpha1.LocalReference{}.OpenAPIModelName():          schema_pkg_apis_ksit_v1alpha1_LocalReference(ref),
 		v1alpha1.ManifestConfig{}.OpenAPIModelName():          schema_pkg_apis_ksit_v1alpha1_ManifestConfig(ref),
 		v1alpha1.NodeCounts{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_NodeCounts(ref),
 		v1alpha1.Operation{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_Operation(ref),
 		v1alpha1.ReleaseStatus{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_ReleaseStatus(ref),
+		v1alpha1.Remediation{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_Remediation(ref),
+		v1alpha1.ResolvedChart{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_ResolvedChart(ref),
+		v1alpha1.Rollout{}.OpenAPIModelName():                 schema_pkg_apis_ksit_v1alpha1_Rollout(ref),
+		v1alpha1.RolloutPartition{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_RolloutPartition(ref),
 		v1alpha1.TargetProbe{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_TargetProbe(ref),
 		v1alpha1.TargetSummary{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_TargetSummary(ref),
 		v1alpha1.UnhealthyResource{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_UnhealthyResource(ref),
+		v1alpha1.ValuesSource{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_ValuesSource(ref),
 	}
 }
 
@@ -2668,6 +2681,26 @@ func schema_k8sio_apimachinery_pkg_runtime_Unknown(ref common.ReferenceCallback)
 	}
 }
 
+func schema_apimachinery_pkg_util_intstr_IntOrString(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.EmbedOpenAPIDefinitionIntoV2Extension(common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntOrString is a type that can hold an int32 or a string.  When used in JSON or YAML marshalling and unmarshalling, it produces or consumes the inner type.  This allows you to have, for example, a JSON field that can accept a name or number.",
+				OneOf:       common.GenerateOpenAPIV3OneOfSchema(intstr.IntOrString{}.OpenAPIV3OneOfTypes()),
+				Format:      intstr.IntOrString{}.OpenAPISchemaFormat(),
+			},
+		},
+	}, common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntOrString is a type that can hold an int32 or a string.  When used in JSON or YAML marshalling and unmarshalling, it produces or consumes the inner type.  This allows you to have, for example, a JSON field that can accept a name or number.",
+				Type:        intstr.IntOrString{}.OpenAPISchemaType(),
+				Format:      intstr.IntOrString{}.OpenAPISchemaFormat(),
+			},
+		},
+	})
+}
+
 func schema_k8sio_apimachinery_pkg_version_Info(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2826,17 +2859,69 @@ func schema_pkg_apis_ksit_v1alpha1_AutoInstall(ref common.ReferenceCallback) com
 					},
 					"deletionPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "deletionPolicy is what becomes of what KSIT installed when the Integration is deleted or a target dropped: Delete (default) uninstalls it, Orphan leaves it. What KSIT adopted, rather than installed, is always left. Setting Orphan is also the way out when a cluster is gone for good.\n\nPossible enum values:\n - `\"Delete\"` uninstalls what KSIT installed.\n - `\"Orphan\"` leaves everything on the cluster as it is.",
+							Description: "deletionPolicy is what becomes of what KSIT installed when the Integration is deleted or a target dropped: Delete (default) uninstalls it, except what KSIT adopted rather than installed; DeleteAdopted uninstalls that as well; Orphan leaves everything. Setting Orphan is also the way out when a cluster is gone for good.\n\nPossible enum values:\n - `\"Delete\"` uninstalls what KSIT installed.\n - `\"DeleteAdopted\"` uninstalls also what was there before KSIT.\n - `\"Orphan\"` leaves everything on the cluster as it is.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Delete", "Orphan"},
+							Enum:        []interface{}{"Delete", "DeleteAdopted", "Orphan"},
+						},
+					},
+					"remediation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "remediation says how often a failed install or upgrade is tried again, and what is done when that does not help.",
+							Ref:         ref(v1alpha1.Remediation{}.OpenAPIModelName()),
+						},
+					},
+					"drift": {
+						SchemaProps: spec.SchemaProps{
+							Description: "drift says what is done about objects that somebody else changed or removed.",
+							Ref:         ref(v1alpha1.Drift{}.OpenAPIModelName()),
+						},
+					},
+					"adoptionPolicy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "adoptionPolicy is what is done about a release of the same name and chart, or objects of the same names, that are there already and belong to no other Integration: Adopt (default) takes them over, Refuse fails.\n\nPossible enum values:\n - `\"Adopt\"` takes over what belongs to no other Integration.\n - `\"Refuse\"` fails with the reason ReleaseConflict.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Adopt", "Refuse"},
 						},
 					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.HelmConfig{}.OpenAPIModelName(), v1alpha1.ManifestConfig{}.OpenAPIModelName()},
+			v1alpha1.Drift{}.OpenAPIModelName(), v1alpha1.HelmConfig{}.OpenAPIModelName(), v1alpha1.ManifestConfig{}.OpenAPIModelName(), v1alpha1.Remediation{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ChartVerification(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ChartVerification says by which keys a chart must be signed. A chart that is not is not installed, and the reason is VerificationFailed.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"provider": {
+						SchemaProps: spec.SchemaProps{
+							Description: "provider is provenance or cosign.\n\nPossible enum values:\n - `\"cosign\"` is a signature by key beside the chart in its registry, as `cosign sign --key` makes it. For repositories of oci:// only.\n - `\"provenance\"` is Helm's: a file beside the archive, named as it is with .prov added, signed with OpenPGP.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"cosign", "provenance"},
+						},
+					},
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef names a Secret of this namespace with the public keys, any of which may have signed: for provenance the key rings in the keys that end with .gpg (binary or armored), for cosign those that end with .pub (PEM).",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.LocalReference{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"provider", "secretRef"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.LocalReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -2907,6 +2992,170 @@ func schema_pkg_apis_ksit_v1alpha1_ConfigMapReference(ref common.ReferenceCallba
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_Drift(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Drift says what is done about objects of a release that are no longer as they were applied. What KSIT did not set is no drift: defaults, what a webhook or an operator adds, a CA bundle, the replicas that an autoscaler sets.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"mode": {
+						SchemaProps: spec.SchemaProps{
+							Description: "mode is Warn (default), Correct or Disabled.\n\nPossible enum values:\n - `\"Correct\"` reports drift and undoes it.\n - `\"Disabled\"` does not look for drift.\n - `\"Warn\"` reports drift.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Correct", "Disabled", "Warn"},
+						},
+					},
+					"ignore": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "ignore names what may change, at most 50 rules.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.DriftIgnore{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.DriftIgnore{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_DriftIgnore(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "DriftIgnore is a rule for what is no drift. A field that is empty matches everything.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"group": {
+						SchemaProps: spec.SchemaProps{
+							Description: "group is the API group of the objects; empty for any, core for the group without a name.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kind is the kind of the objects.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespace is the namespace of the objects.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the objects; a * matches any characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"paths": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "paths are JSON pointers (RFC 6901), such as /spec/replicas, at most 20: a field at or below one of them may change. Without any, the objects may change as a whole.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_DriftedResource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "DriftedResource names an object that is not as it was applied.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kind is the kind of the object.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespace is its namespace; empty for a cluster-scoped object.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is its name.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"missing": {
+						SchemaProps: spec.SchemaProps{
+							Description: "missing is true when it is not there.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"fields": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "fields are JSON pointers to what differs; the first 5.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"kind", "name"},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_HelmConfig(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2968,11 +3217,54 @@ func schema_pkg_apis_ksit_v1alpha1_HelmConfig(ref common.ReferenceCallback) comm
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
+					"valuesFrom": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "valuesFrom takes chart values from ConfigMaps and Secrets of this namespace, on the cluster that KSIT runs in; at most 16, of 1 MiB together. A later one overrides an earlier one, valuesObject and values override all of them. A change of theirs upgrades the release, within half a minute or so.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ValuesSource{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"templateValues": {
+						SchemaProps: spec.SchemaProps{
+							Description: "templateValues has expressions in the values evaluated for every cluster: `${...}` in a string of valuesFrom, valuesObject or values, in the Common Expression Language, over target.name, target.clusterName, target.namespace, target.labels, target.annotations (all those of the IntegrationTarget), integration.name and integration.namespace. A string that is one expression takes the type of its result; `$${` is a literal `${`. Default false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef names a Secret of this namespace with what the repository asks for: username and password, or token (sent as a bearer token), and tls.crt and tls.key for a client certificate. It is sent to the host of repository only.",
+							Ref:         ref(v1alpha1.LocalReference{}.OpenAPIModelName()),
+						},
+					},
+					"caSecretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "caSecretRef names a Secret of this namespace whose key ca.crt holds the CA certificates, in PEM, by which the repository is verified, in the place of those of the system.",
+							Ref:         ref(v1alpha1.LocalReference{}.OpenAPIModelName()),
+						},
+					},
+					"verify": {
+						SchemaProps: spec.SchemaProps{
+							Description: "verify has the chart's signature checked before anything is done with it.",
+							Ref:         ref(v1alpha1.ChartVerification{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			runtime.RawExtension{}.OpenAPIModelName()},
+			runtime.RawExtension{}.OpenAPIModelName(), v1alpha1.ChartVerification{}.OpenAPIModelName(), v1alpha1.LocalReference{}.OpenAPIModelName(), v1alpha1.ValuesSource{}.OpenAPIModelName()},
 	}
 }
 
@@ -3143,12 +3435,47 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationSpec(ref common.ReferenceCallback
 							Format:      "",
 						},
 					},
+					"dependsOn": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "dependsOn names the Integrations that must be Running on this cluster before anything is installed or upgraded.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.IntegrationDependency{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"waitsFor": {
+						SchemaProps: spec.SchemaProps{
+							Description: "waitsFor says why the newest spec of the Integration is not yet this one's: for its turn in the rollout. What is installed stays as it is, and a cluster that has nothing yet gets nothing. Empty when it is its turn.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"sourcesDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sourcesDigest is the digest of the ConfigMaps and Secrets that autoInstall refers to, as they shall be installed. While they differ from it, what is installed stays.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"integration", "target", "type"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AutoInstall{}.OpenAPIModelName()},
+			v1alpha1.AutoInstall{}.OpenAPIModelName(), v1alpha1.IntegrationDependency{}.OpenAPIModelName()},
 	}
 }
 
@@ -3193,7 +3520,7 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref common.ReferenceCallba
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions are Ready (installed as the spec says, and healthy), Installed (the last install or upgrade went through) and Healthy (every check of the last probe passed).",
+							Description: "conditions are Ready (installed as the spec says, and healthy), Installed (the last install or upgrade went through), Healthy (every check of the last probe passed), Stalled (KSIT cannot go on without somebody's help), Drifted (objects are no longer as they were applied) and Remediated (the retries were spent, and what was done then).",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3273,7 +3600,7 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref common.ReferenceCallba
 					},
 					"failures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failures counts the installs or upgrades that failed in a row, since the spec last changed or a reconcile was asked for.",
+							Description: "failures counts the installs or upgrades that failed in a row, since what is to be installed last changed or a reconcile was asked for.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -3291,11 +3618,50 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref common.ReferenceCallba
 							Format:      "",
 						},
 					},
+					"attemptedDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attemptedDigest is the digest of what was last tried to install: failures and retries are counted for it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"retries": {
+						SchemaProps: spec.SchemaProps{
+							Description: "retries counts those failures that spend the budget of autoInstall.remediation.retries: the ones that happened on the cluster.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"drifted": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "drifted names the objects that are not as they were applied; the first 20.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.DriftedResource{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"values": {
+						SchemaProps: spec.SchemaProps{
+							Description: "values are the merged chart values that are installed, as YAML of at most 8 KiB, with what came from Secrets left out.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1.Condition{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName(), v1alpha1.CheckResult{}.OpenAPIModelName(), v1alpha1.Operation{}.OpenAPIModelName(), v1alpha1.ReleaseStatus{}.OpenAPIModelName(), v1alpha1.UnhealthyResource{}.OpenAPIModelName()},
+			v1.Condition{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName(), v1alpha1.CheckResult{}.OpenAPIModelName(), v1alpha1.DriftedResource{}.OpenAPIModelName(), v1alpha1.Operation{}.OpenAPIModelName(), v1alpha1.ReleaseStatus{}.OpenAPIModelName(), v1alpha1.UnhealthyResource{}.OpenAPIModelName()},
 	}
 }
 
@@ -3346,6 +3712,28 @@ func schema_pkg_apis_ksit_v1alpha1_Integration(ref common.ReferenceCallback) com
 		},
 		Dependencies: []string{
 			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.IntegrationSpec{}.OpenAPIModelName(), v1alpha1.IntegrationStatus{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_IntegrationDependency(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntegrationDependency names an Integration that comes first.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of an Integration in the same namespace.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
 	}
 }
 
@@ -3468,12 +3856,39 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationSpec(ref common.ReferenceCallback)
 							},
 						},
 					},
+					"dependsOn": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "dependsOn names Integrations of this namespace that must be Running on a cluster before this one is installed or upgraded there, at most 16. One that is not on the cluster is waited for. Cycles are refused.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.IntegrationDependency{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"rollout": {
+						SchemaProps: spec.SchemaProps{
+							Description: "rollout says on how many clusters at once a change is carried out, in which order, and when to stop. Absent, all clusters are changed at once.",
+							Ref:         ref(v1alpha1.Rollout{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"type"},
 			},
 		},
 		Dependencies: []string{
-			v1.LabelSelector{}.OpenAPIModelName(), v1alpha1.AutoInstall{}.OpenAPIModelName()},
+			v1.LabelSelector{}.OpenAPIModelName(), v1alpha1.AutoInstall{}.OpenAPIModelName(), v1alpha1.IntegrationDependency{}.OpenAPIModelName(), v1alpha1.Rollout{}.OpenAPIModelName()},
 	}
 }
 
@@ -3599,11 +4014,24 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationStatus(ref common.ReferenceCallbac
 							Format:      "",
 						},
 					},
+					"updated": {
+						SchemaProps: spec.SchemaProps{
+							Description: "updated counts the clusters that have, or are getting, the present spec: the others wait for their turn in the rollout.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"resolvedChart": {
+						SchemaProps: spec.SchemaProps{
+							Description: "resolvedChart is what the version of helmConfig stands for. A range is resolved once and then kept until repository, chart or version change.",
+							Ref:         ref(v1alpha1.ResolvedChart{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1.Condition{}.OpenAPIModelName(), v1alpha1.TargetSummary{}.OpenAPIModelName()},
+			v1.Condition{}.OpenAPIModelName(), v1alpha1.ResolvedChart{}.OpenAPIModelName(), v1alpha1.TargetSummary{}.OpenAPIModelName()},
 	}
 }
 
@@ -3850,6 +4278,28 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetStatus(ref common.ReferenceC
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_LocalReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "LocalReference names an object in the namespace of the object that holds the reference, on the cluster that KSIT runs in.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the object.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_ManifestConfig(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -3884,11 +4334,23 @@ func schema_pkg_apis_ksit_v1alpha1_ManifestConfig(ref common.ReferenceCallback) 
 							Format:      "",
 						},
 					},
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef names a Secret of this namespace with what the server of url asks for: as autoInstall.helmConfig.secretRef.",
+							Ref:         ref(v1alpha1.LocalReference{}.OpenAPIModelName()),
+						},
+					},
+					"caSecretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "caSecretRef names a Secret of this namespace whose key ca.crt holds the CA certificates by which the server of url is verified.",
+							Ref:         ref(v1alpha1.LocalReference{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ConfigMapReference{}.OpenAPIModelName()},
+			v1alpha1.ConfigMapReference{}.OpenAPIModelName(), v1alpha1.LocalReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -3931,11 +4393,11 @@ func schema_pkg_apis_ksit_v1alpha1_Operation(ref common.ReferenceCallback) commo
 				Properties: map[string]spec.Schema{
 					"type": {
 						SchemaProps: spec.SchemaProps{
-							Description: "type is Install, Upgrade or Uninstall.\n\nPossible enum values:\n - `\"Install\"` is a first install.\n - `\"Uninstall\"` is a removal.\n - `\"Upgrade\"` is a change of what is installed.",
+							Description: "type is Install, Upgrade, Uninstall, Rollback or Correct.\n\nPossible enum values:\n - `\"Correct\"` undoes drift.\n - `\"Install\"` is a first install.\n - `\"Rollback\"` brings back the last revision that went through.\n - `\"Uninstall\"` is a removal.\n - `\"Upgrade\"` is a change of what is installed.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Install", "Uninstall", "Upgrade"},
+							Enum:        []interface{}{"Correct", "Install", "Rollback", "Uninstall", "Upgrade"},
 						},
 					},
 					"outcome": {
@@ -4058,6 +4520,189 @@ func schema_pkg_apis_ksit_v1alpha1_ReleaseStatus(ref common.ReferenceCallback) c
 				Required: []string{"name", "namespace"},
 			},
 		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_Remediation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Remediation says what is done about an install or upgrade that fails. When the retries are spent and the strategy was carried out, the Installation is Stalled until the spec, the chart or its values change, or the annotation `reconcile` gets a new value.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"retries": {
+						SchemaProps: spec.SchemaProps{
+							Description: "retries is how often an install or upgrade that failed on the cluster is tried again, with growing intervals of 5 seconds to 10 minutes. Default 5; from 0 to 50. What failed before anything was sent to the cluster, because a repository did not answer for example, is tried on and not counted.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"strategy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "strategy is what is done when the retries of an upgrade are spent: Rollback (default) or Leave. A first install is always left.\n\nPossible enum values:\n - `\"Leave\"` leaves everything as the last attempt left it.\n - `\"Rollback\"` brings back the last revision that went through. There is none after a first install: that is then left as it is.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Leave", "Rollback"},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ResolvedChart(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ResolvedChart is what a version stands for.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"repository": {
+						SchemaProps: spec.SchemaProps{
+							Description: "repository, chart and range are those of the helmConfig that was resolved.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"chart": {
+						SchemaProps: spec.SchemaProps{
+							Description: "chart is the name of the chart.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"range": {
+						SchemaProps: spec.SchemaProps{
+							Description: "range is the version as the spec has it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is what is installed for it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"newer": {
+						SchemaProps: spec.SchemaProps{
+							Description: "newer is the newest version in the repository that the range admits, where that is newer than version; it is not installed until the spec asks for it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"newest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "newest is the newest version in the repository that is no pre-release, where that is newer than version.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"checkedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "checkedAt is when the repository was last asked.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_Rollout(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Rollout says how a change reaches the clusters of an Integration. What it holds back is what would be installed: chart, version, values, manifests and config. Everything else, such as deletionPolicy, counts everywhere at once.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"maxConcurrent": {
+						SchemaProps: spec.SchemaProps{
+							Description: "maxConcurrent is on how many clusters at once a change may be under way: a number, or a percentage of the clusters, rounded up. Default: all.",
+							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
+						},
+					},
+					"stopAfterFailures": {
+						SchemaProps: spec.SchemaProps{
+							Description: "stopAfterFailures is after how many clusters on which the change failed no further one is begun: a number of at least 1, or a percentage of the clusters, rounded up. Default 1. A new spec, or the annotation `reconcile`, begins anew.",
+							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
+						},
+					},
+					"paused": {
+						SchemaProps: spec.SchemaProps{
+							Description: "paused begins no change on any further cluster while it is true. What is under way goes on.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"partitions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "partitions are taken one after the other, at most 20: the next begins when every cluster of the one before it that can be reached runs the change, and its soak time is over. A cluster belongs to the first partition that selects it; those that none selects come last.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.RolloutPartition{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			intstr.IntOrString{}.OpenAPIModelName(), v1alpha1.RolloutPartition{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_RolloutPartition(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RolloutPartition is a group of clusters that get a change together.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is what messages call it; a DNS label.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"targetSelector": {
+						SchemaProps: spec.SchemaProps{
+							Description: "targetSelector selects IntegrationTargets by label. An empty one is refused.",
+							Ref:         ref(v1.LabelSelector{}.OpenAPIModelName()),
+						},
+					},
+					"soakSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "soakSeconds is how long all of its clusters must run the change, in seconds, before the next partition begins. Default 0; at most 604800.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"name", "targetSelector"},
+			},
+		},
+		Dependencies: []string{
+			v1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 
@@ -4195,6 +4840,58 @@ func schema_pkg_apis_ksit_v1alpha1_UnhealthyResource(ref common.ReferenceCallbac
 					},
 				},
 				Required: []string{"kind", "name", "state"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ValuesSource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ValuesSource names a key of a ConfigMap or Secret that holds chart values.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kind is ConfigMap or Secret.\n\nPossible enum values:\n - `\"ConfigMap\"` is a ConfigMap.\n - `\"Secret\"` is a Secret. What comes from one is shown nowhere.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"ConfigMap", "Secret"},
+						},
+					},
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the object.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"key": {
+						SchemaProps: spec.SchemaProps{
+							Description: "key is the key of its data. Default values.yaml.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"targetPath": {
+						SchemaProps: spec.SchemaProps{
+							Description: "targetPath is where the content goes, in the notation of the keys of values, and it is then taken as one string, as `helm --set-file` takes it. Without it the content is YAML, as in a values.yaml, and merged as a whole.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"optional": {
+						SchemaProps: spec.SchemaProps{
+							Description: "optional has the source passed over while the object or the key is missing. Default false: nothing is installed then.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"kind", "name"},
 			},
 		},
 	}

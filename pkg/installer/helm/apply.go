@@ -99,7 +99,7 @@ func (i *Installer) look(ctx context.Context, conn *cluster.Connection, steps []
 func (i *Installer) carryOut(ctx context.Context, conn *cluster.Connection, req installer.Request, steps []*step, dropped []v1alpha1.ReleaseStatus) (changed bool, left []v1alpha1.ReleaseStatus, err error) {
 	for len(dropped) > 0 {
 		last := dropped[len(dropped)-1]
-		if err := i.uninstall(ctx, conn, req.Owner, last); err != nil {
+		if err := i.uninstall(ctx, conn, req.Owner, last, false); err != nil {
 			return changed, dropped, err
 		}
 		dropped, changed = dropped[:len(dropped)-1], true

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/installer"
 )
 
 func TestApply(t *testing.T) {
@@ -75,13 +76,13 @@ func (b *bench) testLifecycle(t *testing.T) {
 		t.Errorf("objects that did not change took %v", requests)
 	}
 
-	if err := b.installer.Uninstall(t.Context(), b.conn, req.Owner, result.Releases, req.Timeout); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: req.Owner, Releases: result.Releases, Timeout: req.Timeout}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Client.AppsV1().Deployments("lifecycle").Get(t.Context(), "web", metav1.GetOptions{}); err == nil {
 		t.Error("the Deployment is still there")
 	}
-	if err := b.installer.Uninstall(t.Context(), b.conn, req.Owner, result.Releases, req.Timeout); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: req.Owner, Releases: result.Releases, Timeout: req.Timeout}); err != nil {
 		t.Errorf("a second uninstall: %v", err)
 	}
 	if _, err := b.installer.Objects(t.Context(), b.conn, result.Releases); err == nil {

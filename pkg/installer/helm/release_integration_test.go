@@ -97,7 +97,7 @@ func (b *bench) testAdopted(t *testing.T) {
 	if r := result.Releases[0]; !r.Adopted || r.Revision != 2 {
 		t.Errorf("adopted and upgraded: %+v", r)
 	}
-	if err := b.installer.Uninstall(t.Context(), b.conn, req.Owner, result.Releases, req.Timeout); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: req.Owner, Releases: result.Releases, Timeout: req.Timeout}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Client.AppsV1().Deployments("adopted").Get(t.Context(), "web", metav1.GetOptions{}); err != nil {
@@ -137,7 +137,7 @@ func (b *bench) testOfOthers(t *testing.T) {
 	// An uninstall must not trust the status alone.
 	theirs := b.request("of-others-2", "web", "1.0.0")
 	result := b.apply(t, theirs)
-	if err := b.installer.Uninstall(t.Context(), b.conn, req.Owner, result.Releases, req.Timeout); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: req.Owner, Releases: result.Releases, Timeout: req.Timeout}); err != nil {
 		t.Fatal(err)
 	}
 	if len(b.releaseSecrets(t, "of-others-2", "web")) == 0 {

@@ -94,7 +94,7 @@ func (b *bench) testCRDsDirectory(t *testing.T) {
 	if crd, err := b.crd(t, "apples.example.com"); err != nil || crd.Labels["changed"] != "true" {
 		t.Errorf("with policy CreateReplace: %v, %v", crd, err)
 	}
-	if err := b.installer.Uninstall(t.Context(), b.conn, create.Owner, result.Releases, time.Minute); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: create.Owner, Releases: result.Releases, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.crd(t, "apples.example.com"); err != nil {
@@ -130,7 +130,7 @@ func (b *bench) testCRDsInTemplates(t *testing.T) {
 	_, err = b.installer.Apply(t.Context(), b.conn, second)
 	wantReason(t, err, installer.ReasonReleaseConflict, true, "berries.example.com", "garden")
 
-	if err := b.installer.Uninstall(t.Context(), b.conn, req.Owner, result.Releases, time.Minute); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: req.Owner, Releases: result.Releases, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.custom(t, "crds-in-templates", "berries", "a"); !apierrors.IsNotFound(err) {
@@ -149,7 +149,7 @@ func (b *bench) testCRDsInTemplates(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	b.conn.RESTMapper().Reset()
-	if err := b.installer.Uninstall(t.Context(), b.conn, second.Owner, result.Releases, time.Minute); err != nil {
+	if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: second.Owner, Releases: result.Releases, Timeout: time.Minute}); err != nil {
 		t.Errorf("without its CRD: %v", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"helm.sh/helm/v3/pkg/release"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,22 +18,23 @@ import (
 
 // Uninstall implements installer.Installer. A release whose labels name another
 // Integration is left, whatever the status says.
-func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, releases []v1alpha1.ReleaseStatus, timeout time.Duration) error {
-	if timeout > 0 {
+func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, removal installer.Removal) error {
+	if removal.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, removal.Timeout, errTimeout)
 		defer cancel()
 	}
-	for n := len(releases) - 1; n >= 0; n-- {
-		if err := i.uninstall(ctx, conn, owner, releases[n]); err != nil {
+	for n := len(removal.Releases) - 1; n >= 0; n-- {
+		if err := i.uninstall(ctx, conn, removal.Owner, removal.Releases[n], removal.Adopted); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// uninstall removes one release; an adopted one it lets go.
-func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, r v1alpha1.ReleaseStatus) error {
+// uninstall removes one release; an adopted one it lets go, unless that is to go
+// as well.
+func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, r v1alpha1.ReleaseStatus, adopted bool) error {
 	name := releaseName{Namespace: r.Namespace, Name: r.Name}
 	doing := fmt.Sprintf("release %s in namespace %s", name.Name, name.Namespace)
 	revisions, err := listRevisions(ctx, conn, name.Namespace, releaseQuery(name.Name))
@@ -53,7 +53,7 @@ func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, own
 		// The caller does not know that KSIT ever installed it, and nothing on it
 		// says so: it is somebody else's release of the same name.
 		return nil
-	case r.Adopted || newest.labels[LabelAdopted] == "true":
+	case !adopted && (r.Adopted || newest.labels[LabelAdopted] == "true"):
 		return uninstallError(ctx, disown(ctx, conn, name, revisions), "letting go of "+doing)
 	case newest.status.IsPending() && !newest.byKSIT && i.now().Sub(newest.written) < foreignPending:
 		return installer.Errorf(installer.ReasonUninstallFailed, "%s is %s by somebody else's Helm", doing, newest.status)

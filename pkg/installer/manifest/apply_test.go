@@ -300,7 +300,7 @@ func testThousand(t *testing.T, tg *target) {
 
 func testFinalizer(t *testing.T, tg *target) {
 	release, _ := tg.mustApply(request("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, finalizers: [example.com/stuck]}}"))
-	err := New(Options{}).Uninstall(t.Context(), tg.conn, testOwner, []v1alpha1.ReleaseStatus{release}, time.Second)
+	err := New(Options{}).Uninstall(t.Context(), tg.conn, installer.Removal{Owner: testOwner, Releases: []v1alpha1.ReleaseStatus{release}, Timeout: time.Second})
 	if installer.ReasonOf(err) != installer.ReasonUninstallFailed || !strings.Contains(err.Error(), "ConfigMap apps/a (example.com/stuck)") {
 		t.Errorf("error %v", err)
 	}

@@ -98,11 +98,12 @@ func (i *Installer) apply(ctx context.Context, r *release, req installer.Request
 }
 
 // Uninstall implements installer.Installer.
-func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, releases []v1alpha1.ReleaseStatus, timeout time.Duration) error {
-	ctx, cancel := withTimeout(ctx, timeout)
+func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, removal installer.Removal) error {
+	ctx, cancel := withTimeout(ctx, removal.Timeout)
 	defer cancel()
-	for n := len(releases) - 1; n >= 0; n-- {
-		r := newRelease(conn, owner, releases[n].Namespace, releases[n].Name)
+	for n := len(removal.Releases) - 1; n >= 0; n-- {
+		recorded := removal.Releases[n]
+		r := newRelease(conn, removal.Owner, recorded.Namespace, recorded.Name)
 		if err := r.explain(ctx, r.uninstall(ctx, nil)); err != nil {
 			return fmt.Errorf("uninstalling %s/%s: %w", r.namespace, r.name, err)
 		}

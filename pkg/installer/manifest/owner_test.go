@@ -67,7 +67,7 @@ func testOtherOwners(t *testing.T, tg *target) {
 	sameObject := request(configMap("x", "1") + configMap("a", "2"))
 	sameObject.Owner.Integration = "rival"
 	wantConflict(sameObject)
-	if err := New(Options{}).Uninstall(t.Context(), tg.conn, sameRelease.Owner, []v1alpha1.ReleaseStatus{release}, time.Minute); installer.ReasonOf(err) != installer.ReasonReleaseConflict {
+	if err := New(Options{}).Uninstall(t.Context(), tg.conn, installer.Removal{Owner: sameRelease.Owner, Releases: []v1alpha1.ReleaseStatus{release}, Timeout: time.Minute}); installer.ReasonOf(err) != installer.ReasonReleaseConflict {
 		t.Errorf("uninstalling another's release: %v", err)
 	}
 

@@ -39,7 +39,7 @@ func (i *Installer) load(ctx context.Context, req installer.Request) (*content, 
 	}
 	switch {
 	case config.ConfigMapRef != nil:
-		return bounded(&content{data: req.Manifests, source: "configmap/" + config.ConfigMapRef.Name})
+		return bounded(&content{data: req.Sources.Manifests, source: "configmap/" + config.ConfigMapRef.Name})
 	case config.Manifests != "":
 		return bounded(&content{data: []byte(config.Manifests), source: "inline"})
 	case config.URL != "":

@@ -115,8 +115,8 @@ func request(manifests string) installer.Request {
 			Method:         v1alpha1.InstallMethodManifest,
 			ManifestConfig: &v1alpha1.ManifestConfig{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "m"}},
 		},
-		Manifests: []byte(manifests),
-		Timeout:   time.Minute,
+		Sources: installer.Sources{Manifests: []byte(manifests)},
+		Timeout: time.Minute,
 	}
 }
 
@@ -135,7 +135,7 @@ func (tg *target) mustApply(req installer.Request) (v1alpha1.ReleaseStatus, bool
 
 func (tg *target) mustUninstall(releases ...v1alpha1.ReleaseStatus) {
 	tg.t.Helper()
-	if err := New(Options{}).Uninstall(tg.t.Context(), tg.conn, testOwner, releases, time.Minute); err != nil {
+	if err := New(Options{}).Uninstall(tg.t.Context(), tg.conn, installer.Removal{Owner: testOwner, Releases: releases, Timeout: time.Minute}); err != nil {
 		tg.t.Fatalf("uninstalling: %v", err)
 	}
 }
@@ -173,7 +173,7 @@ func (tg *target) waitGone(gone func() bool) {
 
 func (tg *target) deleteAll(owner installer.Owner, namespace, name string) {
 	tg.t.Helper()
-	err := New(Options{}).Uninstall(context.Background(), tg.conn, owner, []v1alpha1.ReleaseStatus{{Namespace: namespace, Name: name}}, time.Minute)
+	err := New(Options{}).Uninstall(context.Background(), tg.conn, installer.Removal{Owner: owner, Releases: []v1alpha1.ReleaseStatus{{Namespace: namespace, Name: name}}, Timeout: time.Minute})
 	if err != nil {
 		tg.t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func TestLoad(t *testing.T) {
 			got, err := New(Options{Fetch: client}).load(context.Background(), installer.Request{
 				Type:        v1alpha1.IntegrationTypeGeneric,
 				AutoInstall: &v1alpha1.AutoInstall{ManifestConfig: test.config},
-				Manifests:   []byte(test.handed),
+				Sources:     installer.Sources{Manifests: []byte(test.handed)},
 			})
 			if test.reason != "" {
 				if installer.ReasonOf(err) != test.reason || installer.IsTerminal(err) != test.terminal {

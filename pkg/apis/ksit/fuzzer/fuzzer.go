@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/randfill"
 
 	"ksit.io/ksit/pkg/apis/ksit"
@@ -50,6 +51,24 @@ func internalFuncs() []any {
 			setIfNil(&obj.TimeoutSeconds, v1alpha1.DefaultInstallTimeoutSeconds)
 			setIfZero(&obj.CRDPolicy, ksit.CRDPolicyCreateReplace)
 			setIfZero(&obj.DeletionPolicy, ksit.DeletionPolicyDelete)
+			setIfZero(&obj.AdoptionPolicy, ksit.AdoptionPolicyAdopt)
+			if obj.Remediation == nil {
+				obj.Remediation = &ksit.Remediation{}
+			}
+			setIfNil(&obj.Remediation.Retries, v1alpha1.DefaultRetries)
+			setIfZero(&obj.Remediation.Strategy, ksit.RemediationRollback)
+			if obj.Drift == nil {
+				obj.Drift = &ksit.Drift{}
+			}
+			setIfZero(&obj.Drift.Mode, ksit.DriftWarn)
+		},
+		func(obj *ksit.Rollout, c randfill.Continue) {
+			c.FillNoCustom(obj)
+			setIfNil(&obj.StopAfterFailures, intstr.FromInt32(1))
+		},
+		func(obj *ksit.ValuesSource, c randfill.Continue) {
+			c.FillNoCustom(obj)
+			setIfZero(&obj.Key, v1alpha1.DefaultValuesKey)
 		},
 		func(obj *ksit.HelmConfig, c randfill.Continue) {
 			c.FillNoCustom(obj)
@@ -75,6 +94,16 @@ func versionedFuncs() []any {
 		func(obj *v1alpha1.AutoInstall, c randfill.Continue) {
 			c.FillNoCustom(obj)
 			v1alpha1.SetDefaults_AutoInstall(obj)
+			v1alpha1.SetDefaults_Remediation(obj.Remediation)
+			v1alpha1.SetDefaults_Drift(obj.Drift)
+		},
+		func(obj *v1alpha1.Rollout, c randfill.Continue) {
+			c.FillNoCustom(obj)
+			v1alpha1.SetDefaults_Rollout(obj)
+		},
+		func(obj *v1alpha1.ValuesSource, c randfill.Continue) {
+			c.FillNoCustom(obj)
+			v1alpha1.SetDefaults_ValuesSource(obj)
 		},
 		func(obj *v1alpha1.HelmConfig, c randfill.Continue) {
 			c.FillNoCustom(obj)

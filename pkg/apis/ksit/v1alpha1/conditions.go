@@ -13,6 +13,8 @@ const (
 	ConditionStalled          = "Stalled"
 	ConditionInstalled        = "Installed"
 	ConditionHealthy          = "Healthy"
+	ConditionDrifted          = "Drifted"
+	ConditionRemediated       = "Remediated"
 )
 
 // Labels, annotations and finalizers that KSIT sets or reads.
@@ -39,5 +41,15 @@ const (
 	FinalizerInUse = "ksit.io/in-use"
 )
 
-// MaxTargetClusters is how many names spec.targetClusters may hold.
-const MaxTargetClusters = 1000
+// Bounds that the API and the controllers share.
+const (
+	// MaxTargetClusters is how many names spec.targetClusters may hold.
+	MaxTargetClusters = 1000
+	// MaxDrifted and MaxDriftedFields bound status.drifted of an Installation.
+	MaxDrifted       = 20
+	MaxDriftedFields = 5
+	// MaxStatusValues bounds status.values of an Installation, in bytes.
+	MaxStatusValues = 8 << 10
+	// MaxWaitsFor bounds spec.waitsFor of an Installation, in bytes.
+	MaxWaitsFor = 512
+)

@@ -5,6 +5,7 @@ package v1alpha1
 
 import (
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // Defaults of fields; in seconds where they are times.
@@ -13,6 +14,10 @@ const (
 	DefaultProbeTimeoutSeconds   = 10
 	DefaultProbeFailureThreshold = 3
 	DefaultInstallTimeoutSeconds = 600
+	// DefaultRetries is how often a failed install or upgrade is tried again.
+	DefaultRetries = 5
+	// DefaultValuesKey is the key of a ConfigMap or Secret that holds values.
+	DefaultValuesKey = "values.yaml"
 )
 
 func addDefaultingFuncs(scheme *runtime.Scheme) error {
@@ -57,6 +62,43 @@ func SetDefaults_AutoInstall(obj *AutoInstall) {
 	if obj.DeletionPolicy == "" {
 		obj.DeletionPolicy = DeletionPolicyDelete
 	}
+	if obj.AdoptionPolicy == "" {
+		obj.AdoptionPolicy = AdoptionPolicyAdopt
+	}
+	// Both are made where they are missing, so that everybody sees what counts.
+	if obj.Remediation == nil {
+		obj.Remediation = &Remediation{}
+	}
+	if obj.Drift == nil {
+		obj.Drift = &Drift{}
+	}
+}
+
+// SetDefaults_Remediation fills in the number of retries and the strategy.
+func SetDefaults_Remediation(obj *Remediation) {
+	setDefault(&obj.Retries, DefaultRetries)
+	if obj.Strategy == "" {
+		obj.Strategy = RemediationRollback
+	}
+}
+
+// SetDefaults_Drift fills in the mode.
+func SetDefaults_Drift(obj *Drift) {
+	if obj.Mode == "" {
+		obj.Mode = DriftWarn
+	}
+}
+
+// SetDefaults_ValuesSource fills in the key.
+func SetDefaults_ValuesSource(obj *ValuesSource) {
+	if obj.Key == "" {
+		obj.Key = DefaultValuesKey
+	}
+}
+
+// SetDefaults_Rollout fills in when a rollout stops.
+func SetDefaults_Rollout(obj *Rollout) {
+	setDefault(&obj.StopAfterFailures, intstr.FromInt32(1))
 }
 
 func setDefault[T any](field **T, value T) {

@@ -64,6 +64,22 @@ type InstallationSpec struct {
 	// of failures.
 	// +optional
 	ReconcileRequest string `json:"reconcileRequest,omitempty" protobuf:"bytes,7,opt,name=reconcileRequest"`
+	// dependsOn names the Integrations that must be Running on this cluster
+	// before anything is installed or upgraded.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	DependsOn []IntegrationDependency `json:"dependsOn,omitempty" protobuf:"bytes,8,rep,name=dependsOn"`
+	// waitsFor says why the newest spec of the Integration is not yet this one's:
+	// for its turn in the rollout. What is installed stays as it is, and a cluster
+	// that has nothing yet gets nothing. Empty when it is its turn.
+	// +optional
+	WaitsFor string `json:"waitsFor,omitempty" protobuf:"bytes,9,opt,name=waitsFor"`
+	// sourcesDigest is the digest of the ConfigMaps and Secrets that
+	// autoInstall refers to, as they shall be installed. While they differ from
+	// it, what is installed stays.
+	// +optional
+	SourcesDigest string `json:"sourcesDigest,omitempty" protobuf:"bytes,10,opt,name=sourcesDigest"`
 }
 
 // InstallationStatus is what is on the cluster, and what was last done there.
@@ -78,8 +94,10 @@ type InstallationStatus struct {
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 	// conditions are Ready (installed as the spec says, and healthy), Installed
-	// (the last install or upgrade went through) and Healthy (every check of the
-	// last probe passed).
+	// (the last install or upgrade went through), Healthy (every check of the
+	// last probe passed), Stalled (KSIT cannot go on without somebody's help),
+	// Drifted (objects are no longer as they were applied) and Remediated (the
+	// retries were spent, and what was done then).
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
@@ -106,8 +124,8 @@ type InstallationStatus struct {
 	// lastOperation is what was last done on the cluster.
 	// +optional
 	LastOperation *Operation `json:"lastOperation,omitempty" protobuf:"bytes,9,opt,name=lastOperation"`
-	// failures counts the installs or upgrades that failed in a row, since the
-	// spec last changed or a reconcile was asked for.
+	// failures counts the installs or upgrades that failed in a row, since what
+	// is to be installed last changed or a reconcile was asked for.
 	// +optional
 	Failures int32 `json:"failures,omitempty" protobuf:"varint,10,opt,name=failures"`
 	// nextRetryTime is when a failed install or upgrade is tried again.
@@ -116,6 +134,40 @@ type InstallationStatus struct {
 	// lastReconcileRequest is the spec.reconcileRequest last acted upon.
 	// +optional
 	LastReconcileRequest string `json:"lastReconcileRequest,omitempty" protobuf:"bytes,12,opt,name=lastReconcileRequest"`
+	// attemptedDigest is the digest of what was last tried to install: failures
+	// and retries are counted for it.
+	// +optional
+	AttemptedDigest string `json:"attemptedDigest,omitempty" protobuf:"bytes,13,opt,name=attemptedDigest"`
+	// retries counts those failures that spend the budget of
+	// autoInstall.remediation.retries: the ones that happened on the cluster.
+	// +optional
+	Retries int32 `json:"retries,omitempty" protobuf:"varint,14,opt,name=retries"`
+	// drifted names the objects that are not as they were applied; the first 20.
+	// +optional
+	// +listType=atomic
+	Drifted []DriftedResource `json:"drifted,omitempty" protobuf:"bytes,15,rep,name=drifted"`
+	// values are the merged chart values that are installed, as YAML of at most
+	// 8 KiB, with what came from Secrets left out.
+	// +optional
+	Values string `json:"values,omitempty" protobuf:"bytes,16,opt,name=values"`
+}
+
+// DriftedResource names an object that is not as it was applied.
+type DriftedResource struct {
+	// kind is the kind of the object.
+	Kind string `json:"kind" protobuf:"bytes,1,opt,name=kind"`
+	// namespace is its namespace; empty for a cluster-scoped object.
+	// +optional
+	Namespace string `json:"namespace,omitempty" protobuf:"bytes,2,opt,name=namespace"`
+	// name is its name.
+	Name string `json:"name" protobuf:"bytes,3,opt,name=name"`
+	// missing is true when it is not there.
+	// +optional
+	Missing bool `json:"missing,omitempty" protobuf:"varint,4,opt,name=missing"`
+	// fields are JSON pointers to what differs; the first 5.
+	// +optional
+	// +listType=atomic
+	Fields []string `json:"fields,omitempty" protobuf:"bytes,5,rep,name=fields"`
 }
 
 // ReleaseStatus is one Helm release, or one set of manifests, on the cluster.
@@ -205,6 +257,10 @@ const (
 	OperationUpgrade OperationType = "Upgrade"
 	// OperationUninstall is a removal.
 	OperationUninstall OperationType = "Uninstall"
+	// OperationRollback brings back the last revision that went through.
+	OperationRollback OperationType = "Rollback"
+	// OperationCorrect undoes drift.
+	OperationCorrect OperationType = "Correct"
 )
 
 // OperationOutcome is how an operation ended.
@@ -222,7 +278,7 @@ const (
 
 // Operation is something done on a cluster.
 type Operation struct {
-	// type is Install, Upgrade or Uninstall.
+	// type is Install, Upgrade, Uninstall, Rollback or Correct.
 	Type OperationType `json:"type" protobuf:"bytes,1,opt,name=type,casttype=OperationType"`
 	// outcome is Running, Succeeded or Failed.
 	Outcome OperationOutcome `json:"outcome" protobuf:"bytes,2,opt,name=outcome,casttype=OperationOutcome"`

@@ -6,6 +6,7 @@ package v1alpha1
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // +genclient
@@ -89,6 +90,63 @@ type IntegrationSpec struct {
 	// generic to the name of the Integration. Unknown keys get a warning.
 	// +optional
 	Config map[string]string `json:"config,omitempty" protobuf:"bytes,6,rep,name=config"`
+	// dependsOn names Integrations of this namespace that must be Running on a
+	// cluster before this one is installed or upgraded there, at most 16. One
+	// that is not on the cluster is waited for. Cycles are refused.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	DependsOn []IntegrationDependency `json:"dependsOn,omitempty" protobuf:"bytes,7,rep,name=dependsOn"`
+	// rollout says on how many clusters at once a change is carried out, in
+	// which order, and when to stop. Absent, all clusters are changed at once.
+	// +optional
+	Rollout *Rollout `json:"rollout,omitempty" protobuf:"bytes,8,opt,name=rollout"`
+}
+
+// IntegrationDependency names an Integration that comes first.
+type IntegrationDependency struct {
+	// name is the name of an Integration in the same namespace.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+}
+
+// Rollout says how a change reaches the clusters of an Integration. What it
+// holds back is what would be installed: chart, version, values, manifests and
+// config. Everything else, such as deletionPolicy, counts everywhere at once.
+type Rollout struct {
+	// maxConcurrent is on how many clusters at once a change may be under way:
+	// a number, or a percentage of the clusters, rounded up. Default: all.
+	// +optional
+	MaxConcurrent *intstr.IntOrString `json:"maxConcurrent,omitempty" protobuf:"bytes,1,opt,name=maxConcurrent"`
+	// stopAfterFailures is after how many clusters on which the change failed no
+	// further one is begun: a number of at least 1, or a percentage of the
+	// clusters, rounded up. Default 1. A new spec, or the annotation
+	// `reconcile`, begins anew.
+	// +optional
+	StopAfterFailures *intstr.IntOrString `json:"stopAfterFailures,omitempty" protobuf:"bytes,2,opt,name=stopAfterFailures"`
+	// paused begins no change on any further cluster while it is true. What is
+	// under way goes on.
+	// +optional
+	Paused bool `json:"paused,omitempty" protobuf:"varint,3,opt,name=paused"`
+	// partitions are taken one after the other, at most 20: the next begins when
+	// every cluster of the one before it that can be reached runs the change,
+	// and its soak time is over. A cluster belongs to the first partition that
+	// selects it; those that none selects come last.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Partitions []RolloutPartition `json:"partitions,omitempty" protobuf:"bytes,4,rep,name=partitions"`
+}
+
+// RolloutPartition is a group of clusters that get a change together.
+type RolloutPartition struct {
+	// name is what messages call it; a DNS label.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// targetSelector selects IntegrationTargets by label. An empty one is refused.
+	TargetSelector *metav1.LabelSelector `json:"targetSelector" protobuf:"bytes,2,opt,name=targetSelector"`
+	// soakSeconds is how long all of its clusters must run the change, in
+	// seconds, before the next partition begins. Default 0; at most 604800.
+	// +optional
+	SoakSeconds *int32 `json:"soakSeconds,omitempty" protobuf:"varint,3,opt,name=soakSeconds"`
 }
 
 // InstallMethod names how something is installed.
@@ -124,6 +182,8 @@ type DeletionPolicy string
 const (
 	// DeletionPolicyDelete uninstalls what KSIT installed.
 	DeletionPolicyDelete DeletionPolicy = "Delete"
+	// DeletionPolicyDeleteAdopted uninstalls also what was there before KSIT.
+	DeletionPolicyDeleteAdopted DeletionPolicy = "DeleteAdopted"
 	// DeletionPolicyOrphan leaves everything on the cluster as it is.
 	DeletionPolicyOrphan DeletionPolicy = "Orphan"
 )
@@ -157,11 +217,115 @@ type AutoInstall struct {
 	// +optional
 	CRDPolicy CRDPolicy `json:"crdPolicy,omitempty" protobuf:"bytes,6,opt,name=crdPolicy,casttype=CRDPolicy"`
 	// deletionPolicy is what becomes of what KSIT installed when the Integration
-	// is deleted or a target dropped: Delete (default) uninstalls it, Orphan
-	// leaves it. What KSIT adopted, rather than installed, is always left.
-	// Setting Orphan is also the way out when a cluster is gone for good.
+	// is deleted or a target dropped: Delete (default) uninstalls it, except what
+	// KSIT adopted rather than installed; DeleteAdopted uninstalls that as well;
+	// Orphan leaves everything. Setting Orphan is also the way out when a cluster
+	// is gone for good.
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty" protobuf:"bytes,7,opt,name=deletionPolicy,casttype=DeletionPolicy"`
+	// remediation says how often a failed install or upgrade is tried again, and
+	// what is done when that does not help.
+	// +optional
+	Remediation *Remediation `json:"remediation,omitempty" protobuf:"bytes,8,opt,name=remediation"`
+	// drift says what is done about objects that somebody else changed or
+	// removed.
+	// +optional
+	Drift *Drift `json:"drift,omitempty" protobuf:"bytes,9,opt,name=drift"`
+	// adoptionPolicy is what is done about a release of the same name and chart,
+	// or objects of the same names, that are there already and belong to no
+	// other Integration: Adopt (default) takes them over, Refuse fails.
+	// +optional
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty" protobuf:"bytes,10,opt,name=adoptionPolicy,casttype=AdoptionPolicy"`
+}
+
+// AdoptionPolicy says what is done about what is there already.
+// +enum
+type AdoptionPolicy string
+
+const (
+	// AdoptionPolicyAdopt takes over what belongs to no other Integration.
+	AdoptionPolicyAdopt AdoptionPolicy = "Adopt"
+	// AdoptionPolicyRefuse fails with the reason ReleaseConflict.
+	AdoptionPolicyRefuse AdoptionPolicy = "Refuse"
+)
+
+// RemediationStrategy says what is done when the retries are spent.
+// +enum
+type RemediationStrategy string
+
+const (
+	// RemediationRollback brings back the last revision that went through. There
+	// is none after a first install: that is then left as it is.
+	RemediationRollback RemediationStrategy = "Rollback"
+	// RemediationLeave leaves everything as the last attempt left it.
+	RemediationLeave RemediationStrategy = "Leave"
+)
+
+// Remediation says what is done about an install or upgrade that fails. When
+// the retries are spent and the strategy was carried out, the Installation is
+// Stalled until the spec, the chart or its values change, or the annotation
+// `reconcile` gets a new value.
+type Remediation struct {
+	// retries is how often an install or upgrade that failed on the cluster is
+	// tried again, with growing intervals of 5 seconds to 10 minutes. Default 5;
+	// from 0 to 50. What failed before anything was sent to the cluster, because
+	// a repository did not answer for example, is tried on and not counted.
+	// +optional
+	Retries *int32 `json:"retries,omitempty" protobuf:"varint,1,opt,name=retries"`
+	// strategy is what is done when the retries of an upgrade are spent:
+	// Rollback (default) or Leave. A first install is always left.
+	// +optional
+	Strategy RemediationStrategy `json:"strategy,omitempty" protobuf:"bytes,2,opt,name=strategy,casttype=RemediationStrategy"`
+}
+
+// DriftMode says what is done about drift.
+// +enum
+type DriftMode string
+
+const (
+	// DriftDisabled does not look for drift.
+	DriftDisabled DriftMode = "Disabled"
+	// DriftWarn reports drift.
+	DriftWarn DriftMode = "Warn"
+	// DriftCorrect reports drift and undoes it.
+	DriftCorrect DriftMode = "Correct"
+)
+
+// Drift says what is done about objects of a release that are no longer as
+// they were applied. What KSIT did not set is no drift: defaults, what a webhook
+// or an operator adds, a CA bundle, the replicas that an autoscaler sets.
+type Drift struct {
+	// mode is Warn (default), Correct or Disabled.
+	// +optional
+	Mode DriftMode `json:"mode,omitempty" protobuf:"bytes,1,opt,name=mode,casttype=DriftMode"`
+	// ignore names what may change, at most 50 rules.
+	// +optional
+	// +listType=atomic
+	Ignore []DriftIgnore `json:"ignore,omitempty" protobuf:"bytes,2,rep,name=ignore"`
+}
+
+// DriftIgnore is a rule for what is no drift. A field that is empty matches
+// everything.
+type DriftIgnore struct {
+	// group is the API group of the objects; empty for any, core for the group
+	// without a name.
+	// +optional
+	Group string `json:"group,omitempty" protobuf:"bytes,1,opt,name=group"`
+	// kind is the kind of the objects.
+	// +optional
+	Kind string `json:"kind,omitempty" protobuf:"bytes,2,opt,name=kind"`
+	// namespace is the namespace of the objects.
+	// +optional
+	Namespace string `json:"namespace,omitempty" protobuf:"bytes,3,opt,name=namespace"`
+	// name is the name of the objects; a * matches any characters.
+	// +optional
+	Name string `json:"name,omitempty" protobuf:"bytes,4,opt,name=name"`
+	// paths are JSON pointers (RFC 6901), such as /spec/replicas, at most 20: a
+	// field at or below one of them may change. Without any, the objects may
+	// change as a whole.
+	// +optional
+	// +listType=atomic
+	Paths []string `json:"paths,omitempty" protobuf:"bytes,5,rep,name=paths"`
 }
 
 // HelmConfig names a Helm chart and its values.
@@ -194,6 +358,98 @@ type HelmConfig struct {
 	// +optional
 	// +k8s:openapi-gen=x-kubernetes-preserve-unknown-fields:true
 	ValuesObject *runtime.RawExtension `json:"valuesObject,omitempty" protobuf:"bytes,6,opt,name=valuesObject"`
+	// valuesFrom takes chart values from ConfigMaps and Secrets of this
+	// namespace, on the cluster that KSIT runs in; at most 16, of 1 MiB together.
+	// A later one overrides an earlier one, valuesObject and values override all
+	// of them. A change of theirs upgrades the release, within half a minute or so.
+	// +optional
+	// +listType=atomic
+	ValuesFrom []ValuesSource `json:"valuesFrom,omitempty" protobuf:"bytes,7,rep,name=valuesFrom"`
+	// templateValues has expressions in the values evaluated for every cluster:
+	// `${...}` in a string of valuesFrom, valuesObject or values, in the Common
+	// Expression Language, over target.name, target.clusterName,
+	// target.namespace, target.labels, target.annotations (all those of the
+	// IntegrationTarget), integration.name and integration.namespace. A string
+	// that is one expression takes the type of its result; `$${` is a literal
+	// `${`. Default false.
+	// +optional
+	TemplateValues bool `json:"templateValues,omitempty" protobuf:"varint,8,opt,name=templateValues"`
+	// secretRef names a Secret of this namespace with what the repository asks
+	// for: username and password, or token (sent as a bearer token), and tls.crt
+	// and tls.key for a client certificate. It is sent to the host of repository
+	// only.
+	// +optional
+	SecretRef *LocalReference `json:"secretRef,omitempty" protobuf:"bytes,9,opt,name=secretRef"`
+	// caSecretRef names a Secret of this namespace whose key ca.crt holds the CA
+	// certificates, in PEM, by which the repository is verified, in the place of
+	// those of the system.
+	// +optional
+	CASecretRef *LocalReference `json:"caSecretRef,omitempty" protobuf:"bytes,10,opt,name=caSecretRef"`
+	// verify has the chart's signature checked before anything is done with it.
+	// +optional
+	Verify *ChartVerification `json:"verify,omitempty" protobuf:"bytes,11,opt,name=verify"`
+}
+
+// SourceKind is the kind of an object that values are taken from.
+// +enum
+type SourceKind string
+
+const (
+	// SourceConfigMap is a ConfigMap.
+	SourceConfigMap SourceKind = "ConfigMap"
+	// SourceSecret is a Secret. What comes from one is shown nowhere.
+	SourceSecret SourceKind = "Secret"
+)
+
+// ValuesSource names a key of a ConfigMap or Secret that holds chart values.
+type ValuesSource struct {
+	// kind is ConfigMap or Secret.
+	Kind SourceKind `json:"kind" protobuf:"bytes,1,opt,name=kind,casttype=SourceKind"`
+	// name is the name of the object.
+	Name string `json:"name" protobuf:"bytes,2,opt,name=name"`
+	// key is the key of its data. Default values.yaml.
+	// +optional
+	Key string `json:"key,omitempty" protobuf:"bytes,3,opt,name=key"`
+	// targetPath is where the content goes, in the notation of the keys of
+	// values, and it is then taken as one string, as `helm --set-file` takes it.
+	// Without it the content is YAML, as in a values.yaml, and merged as a whole.
+	// +optional
+	TargetPath string `json:"targetPath,omitempty" protobuf:"bytes,4,opt,name=targetPath"`
+	// optional has the source passed over while the object or the key is
+	// missing. Default false: nothing is installed then.
+	// +optional
+	Optional bool `json:"optional,omitempty" protobuf:"varint,5,opt,name=optional"`
+}
+
+// LocalReference names an object in the namespace of the object that holds the
+// reference, on the cluster that KSIT runs in.
+type LocalReference struct {
+	// name is the name of the object.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+}
+
+// VerificationProvider names a way to sign charts.
+// +enum
+type VerificationProvider string
+
+const (
+	// VerificationProvenance is Helm's: a file beside the archive, named as it is
+	// with .prov added, signed with OpenPGP.
+	VerificationProvenance VerificationProvider = "provenance"
+	// VerificationCosign is a signature by key beside the chart in its registry,
+	// as `cosign sign --key` makes it. For repositories of oci:// only.
+	VerificationCosign VerificationProvider = "cosign"
+)
+
+// ChartVerification says by which keys a chart must be signed. A chart that is
+// not is not installed, and the reason is VerificationFailed.
+type ChartVerification struct {
+	// provider is provenance or cosign.
+	Provider VerificationProvider `json:"provider" protobuf:"bytes,1,opt,name=provider,casttype=VerificationProvider"`
+	// secretRef names a Secret of this namespace with the public keys, any of
+	// which may have signed: for provenance the key rings in the keys that end
+	// with .gpg (binary or armored), for cosign those that end with .pub (PEM).
+	SecretRef LocalReference `json:"secretRef" protobuf:"bytes,2,opt,name=secretRef"`
 }
 
 // ManifestConfig names the manifests that are applied. Exactly one of url,
@@ -214,6 +470,14 @@ type ManifestConfig struct {
 	// manifests is the YAML stream itself, at most 256 KiB.
 	// +optional
 	Manifests string `json:"manifests,omitempty" protobuf:"bytes,4,opt,name=manifests"`
+	// secretRef names a Secret of this namespace with what the server of url
+	// asks for: as autoInstall.helmConfig.secretRef.
+	// +optional
+	SecretRef *LocalReference `json:"secretRef,omitempty" protobuf:"bytes,5,opt,name=secretRef"`
+	// caSecretRef names a Secret of this namespace whose key ca.crt holds the CA
+	// certificates by which the server of url is verified.
+	// +optional
+	CASecretRef *LocalReference `json:"caSecretRef,omitempty" protobuf:"bytes,6,opt,name=caSecretRef"`
 }
 
 // ConfigMapReference names a ConfigMap in the namespace of the object that
@@ -307,6 +571,41 @@ type IntegrationStatus struct {
 	// last acted upon.
 	// +optional
 	LastReconcileRequest string `json:"lastReconcileRequest,omitempty" protobuf:"bytes,12,opt,name=lastReconcileRequest"`
+	// updated counts the clusters that have, or are getting, the present spec:
+	// the others wait for their turn in the rollout.
+	// +optional
+	Updated int32 `json:"updated,omitempty" protobuf:"varint,13,opt,name=updated"`
+	// resolvedChart is what the version of helmConfig stands for. A range is
+	// resolved once and then kept until repository, chart or version change.
+	// +optional
+	ResolvedChart *ResolvedChart `json:"resolvedChart,omitempty" protobuf:"bytes,14,opt,name=resolvedChart"`
+}
+
+// ResolvedChart is what a version stands for.
+type ResolvedChart struct {
+	// repository, chart and range are those of the helmConfig that was resolved.
+	// +optional
+	Repository string `json:"repository,omitempty" protobuf:"bytes,1,opt,name=repository"`
+	// chart is the name of the chart.
+	// +optional
+	Chart string `json:"chart,omitempty" protobuf:"bytes,2,opt,name=chart"`
+	// range is the version as the spec has it.
+	// +optional
+	Range string `json:"range,omitempty" protobuf:"bytes,3,opt,name=range"`
+	// version is what is installed for it.
+	// +optional
+	Version string `json:"version,omitempty" protobuf:"bytes,4,opt,name=version"`
+	// newer is the newest version in the repository that the range admits, where
+	// that is newer than version; it is not installed until the spec asks for it.
+	// +optional
+	Newer string `json:"newer,omitempty" protobuf:"bytes,5,opt,name=newer"`
+	// newest is the newest version in the repository that is no pre-release,
+	// where that is newer than version.
+	// +optional
+	Newest string `json:"newest,omitempty" protobuf:"bytes,6,opt,name=newest"`
+	// checkedAt is when the repository was last asked.
+	// +optional
+	CheckedAt *metav1.Time `json:"checkedAt,omitempty" protobuf:"bytes,7,opt,name=checkedAt"`
 }
 
 // TargetSummary is one line about an Integration on one cluster.

@@ -33,6 +33,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*ChartVerification)(nil), (*ksit.ChartVerification)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ChartVerification_To_ksit_ChartVerification(a.(*ChartVerification), b.(*ksit.ChartVerification), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ChartVerification)(nil), (*ChartVerification)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ChartVerification_To_v1alpha1_ChartVerification(a.(*ksit.ChartVerification), b.(*ChartVerification), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*CheckResult)(nil), (*ksit.CheckResult)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_CheckResult_To_ksit_CheckResult(a.(*CheckResult), b.(*ksit.CheckResult), scope)
 	}); err != nil {
@@ -50,6 +60,36 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.ConfigMapReference)(nil), (*ConfigMapReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference(a.(*ksit.ConfigMapReference), b.(*ConfigMapReference), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*Drift)(nil), (*ksit.Drift)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_Drift_To_ksit_Drift(a.(*Drift), b.(*ksit.Drift), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.Drift)(nil), (*Drift)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_Drift_To_v1alpha1_Drift(a.(*ksit.Drift), b.(*Drift), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*DriftIgnore)(nil), (*ksit.DriftIgnore)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_DriftIgnore_To_ksit_DriftIgnore(a.(*DriftIgnore), b.(*ksit.DriftIgnore), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.DriftIgnore)(nil), (*DriftIgnore)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_DriftIgnore_To_v1alpha1_DriftIgnore(a.(*ksit.DriftIgnore), b.(*DriftIgnore), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*DriftedResource)(nil), (*ksit.DriftedResource)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_DriftedResource_To_ksit_DriftedResource(a.(*DriftedResource), b.(*ksit.DriftedResource), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.DriftedResource)(nil), (*DriftedResource)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_DriftedResource_To_v1alpha1_DriftedResource(a.(*ksit.DriftedResource), b.(*DriftedResource), scope)
 	}); err != nil {
 		return err
 	}
@@ -110,6 +150,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.Integration)(nil), (*Integration)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_Integration_To_v1alpha1_Integration(a.(*ksit.Integration), b.(*Integration), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*IntegrationDependency)(nil), (*ksit.IntegrationDependency)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_IntegrationDependency_To_ksit_IntegrationDependency(a.(*IntegrationDependency), b.(*ksit.IntegrationDependency), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.IntegrationDependency)(nil), (*IntegrationDependency)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_IntegrationDependency_To_v1alpha1_IntegrationDependency(a.(*ksit.IntegrationDependency), b.(*IntegrationDependency), scope)
 	}); err != nil {
 		return err
 	}
@@ -183,6 +233,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*LocalReference)(nil), (*ksit.LocalReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_LocalReference_To_ksit_LocalReference(a.(*LocalReference), b.(*ksit.LocalReference), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.LocalReference)(nil), (*LocalReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_LocalReference_To_v1alpha1_LocalReference(a.(*ksit.LocalReference), b.(*LocalReference), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*ManifestConfig)(nil), (*ksit.ManifestConfig)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ManifestConfig_To_ksit_ManifestConfig(a.(*ManifestConfig), b.(*ksit.ManifestConfig), scope)
 	}); err != nil {
@@ -223,6 +283,46 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*Remediation)(nil), (*ksit.Remediation)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_Remediation_To_ksit_Remediation(a.(*Remediation), b.(*ksit.Remediation), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.Remediation)(nil), (*Remediation)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_Remediation_To_v1alpha1_Remediation(a.(*ksit.Remediation), b.(*Remediation), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ResolvedChart)(nil), (*ksit.ResolvedChart)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart(a.(*ResolvedChart), b.(*ksit.ResolvedChart), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ResolvedChart)(nil), (*ResolvedChart)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(a.(*ksit.ResolvedChart), b.(*ResolvedChart), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*Rollout)(nil), (*ksit.Rollout)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_Rollout_To_ksit_Rollout(a.(*Rollout), b.(*ksit.Rollout), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.Rollout)(nil), (*Rollout)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_Rollout_To_v1alpha1_Rollout(a.(*ksit.Rollout), b.(*Rollout), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*RolloutPartition)(nil), (*ksit.RolloutPartition)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_RolloutPartition_To_ksit_RolloutPartition(a.(*RolloutPartition), b.(*ksit.RolloutPartition), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.RolloutPartition)(nil), (*RolloutPartition)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_RolloutPartition_To_v1alpha1_RolloutPartition(a.(*ksit.RolloutPartition), b.(*RolloutPartition), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*TargetProbe)(nil), (*ksit.TargetProbe)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_TargetProbe_To_ksit_TargetProbe(a.(*TargetProbe), b.(*ksit.TargetProbe), scope)
 	}); err != nil {
@@ -253,6 +353,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*ValuesSource)(nil), (*ksit.ValuesSource)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ValuesSource_To_ksit_ValuesSource(a.(*ValuesSource), b.(*ksit.ValuesSource), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ValuesSource)(nil), (*ValuesSource)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ValuesSource_To_v1alpha1_ValuesSource(a.(*ksit.ValuesSource), b.(*ValuesSource), scope)
+	}); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -274,6 +384,26 @@ func autoConvert_ksit_AutoInstall_To_v1alpha1_AutoInstall(in *ksit.AutoInstall, 
 // Convert_ksit_AutoInstall_To_v1alpha1_AutoInstall is an autogenerated conversion function.
 func Convert_ksit_AutoInstall_To_v1alpha1_AutoInstall(in *ksit.AutoInstall, out *AutoInstall, s conversion.Scope) error {
 	return autoConvert_ksit_AutoInstall_To_v1alpha1_AutoInstall(in, out, s)
+}
+
+func autoConvert_v1alpha1_ChartVerification_To_ksit_ChartVerification(in *ChartVerification, out *ksit.ChartVerification, s conversion.Scope) error {
+	*out = *(*ksit.ChartVerification)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ChartVerification_To_ksit_ChartVerification is an autogenerated conversion function.
+func Convert_v1alpha1_ChartVerification_To_ksit_ChartVerification(in *ChartVerification, out *ksit.ChartVerification, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ChartVerification_To_ksit_ChartVerification(in, out, s)
+}
+
+func autoConvert_ksit_ChartVerification_To_v1alpha1_ChartVerification(in *ksit.ChartVerification, out *ChartVerification, s conversion.Scope) error {
+	*out = *(*ChartVerification)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ChartVerification_To_v1alpha1_ChartVerification is an autogenerated conversion function.
+func Convert_ksit_ChartVerification_To_v1alpha1_ChartVerification(in *ksit.ChartVerification, out *ChartVerification, s conversion.Scope) error {
+	return autoConvert_ksit_ChartVerification_To_v1alpha1_ChartVerification(in, out, s)
 }
 
 func autoConvert_v1alpha1_CheckResult_To_ksit_CheckResult(in *CheckResult, out *ksit.CheckResult, s conversion.Scope) error {
@@ -314,6 +444,66 @@ func autoConvert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference(in *ksit
 // Convert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference is an autogenerated conversion function.
 func Convert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference(in *ksit.ConfigMapReference, out *ConfigMapReference, s conversion.Scope) error {
 	return autoConvert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference(in, out, s)
+}
+
+func autoConvert_v1alpha1_Drift_To_ksit_Drift(in *Drift, out *ksit.Drift, s conversion.Scope) error {
+	*out = *(*ksit.Drift)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_Drift_To_ksit_Drift is an autogenerated conversion function.
+func Convert_v1alpha1_Drift_To_ksit_Drift(in *Drift, out *ksit.Drift, s conversion.Scope) error {
+	return autoConvert_v1alpha1_Drift_To_ksit_Drift(in, out, s)
+}
+
+func autoConvert_ksit_Drift_To_v1alpha1_Drift(in *ksit.Drift, out *Drift, s conversion.Scope) error {
+	*out = *(*Drift)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_Drift_To_v1alpha1_Drift is an autogenerated conversion function.
+func Convert_ksit_Drift_To_v1alpha1_Drift(in *ksit.Drift, out *Drift, s conversion.Scope) error {
+	return autoConvert_ksit_Drift_To_v1alpha1_Drift(in, out, s)
+}
+
+func autoConvert_v1alpha1_DriftIgnore_To_ksit_DriftIgnore(in *DriftIgnore, out *ksit.DriftIgnore, s conversion.Scope) error {
+	*out = *(*ksit.DriftIgnore)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_DriftIgnore_To_ksit_DriftIgnore is an autogenerated conversion function.
+func Convert_v1alpha1_DriftIgnore_To_ksit_DriftIgnore(in *DriftIgnore, out *ksit.DriftIgnore, s conversion.Scope) error {
+	return autoConvert_v1alpha1_DriftIgnore_To_ksit_DriftIgnore(in, out, s)
+}
+
+func autoConvert_ksit_DriftIgnore_To_v1alpha1_DriftIgnore(in *ksit.DriftIgnore, out *DriftIgnore, s conversion.Scope) error {
+	*out = *(*DriftIgnore)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_DriftIgnore_To_v1alpha1_DriftIgnore is an autogenerated conversion function.
+func Convert_ksit_DriftIgnore_To_v1alpha1_DriftIgnore(in *ksit.DriftIgnore, out *DriftIgnore, s conversion.Scope) error {
+	return autoConvert_ksit_DriftIgnore_To_v1alpha1_DriftIgnore(in, out, s)
+}
+
+func autoConvert_v1alpha1_DriftedResource_To_ksit_DriftedResource(in *DriftedResource, out *ksit.DriftedResource, s conversion.Scope) error {
+	*out = *(*ksit.DriftedResource)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_DriftedResource_To_ksit_DriftedResource is an autogenerated conversion function.
+func Convert_v1alpha1_DriftedResource_To_ksit_DriftedResource(in *DriftedResource, out *ksit.DriftedResource, s conversion.Scope) error {
+	return autoConvert_v1alpha1_DriftedResource_To_ksit_DriftedResource(in, out, s)
+}
+
+func autoConvert_ksit_DriftedResource_To_v1alpha1_DriftedResource(in *ksit.DriftedResource, out *DriftedResource, s conversion.Scope) error {
+	*out = *(*DriftedResource)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_DriftedResource_To_v1alpha1_DriftedResource is an autogenerated conversion function.
+func Convert_ksit_DriftedResource_To_v1alpha1_DriftedResource(in *ksit.DriftedResource, out *DriftedResource, s conversion.Scope) error {
+	return autoConvert_ksit_DriftedResource_To_v1alpha1_DriftedResource(in, out, s)
 }
 
 func autoConvert_v1alpha1_HelmConfig_To_ksit_HelmConfig(in *HelmConfig, out *ksit.HelmConfig, s conversion.Scope) error {
@@ -460,6 +650,26 @@ func autoConvert_ksit_Integration_To_v1alpha1_Integration(in *ksit.Integration, 
 // Convert_ksit_Integration_To_v1alpha1_Integration is an autogenerated conversion function.
 func Convert_ksit_Integration_To_v1alpha1_Integration(in *ksit.Integration, out *Integration, s conversion.Scope) error {
 	return autoConvert_ksit_Integration_To_v1alpha1_Integration(in, out, s)
+}
+
+func autoConvert_v1alpha1_IntegrationDependency_To_ksit_IntegrationDependency(in *IntegrationDependency, out *ksit.IntegrationDependency, s conversion.Scope) error {
+	*out = *(*ksit.IntegrationDependency)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_IntegrationDependency_To_ksit_IntegrationDependency is an autogenerated conversion function.
+func Convert_v1alpha1_IntegrationDependency_To_ksit_IntegrationDependency(in *IntegrationDependency, out *ksit.IntegrationDependency, s conversion.Scope) error {
+	return autoConvert_v1alpha1_IntegrationDependency_To_ksit_IntegrationDependency(in, out, s)
+}
+
+func autoConvert_ksit_IntegrationDependency_To_v1alpha1_IntegrationDependency(in *ksit.IntegrationDependency, out *IntegrationDependency, s conversion.Scope) error {
+	*out = *(*IntegrationDependency)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_IntegrationDependency_To_v1alpha1_IntegrationDependency is an autogenerated conversion function.
+func Convert_ksit_IntegrationDependency_To_v1alpha1_IntegrationDependency(in *ksit.IntegrationDependency, out *IntegrationDependency, s conversion.Scope) error {
+	return autoConvert_ksit_IntegrationDependency_To_v1alpha1_IntegrationDependency(in, out, s)
 }
 
 func autoConvert_v1alpha1_IntegrationList_To_ksit_IntegrationList(in *IntegrationList, out *ksit.IntegrationList, s conversion.Scope) error {
@@ -618,6 +828,26 @@ func Convert_ksit_IntegrationTargetStatus_To_v1alpha1_IntegrationTargetStatus(in
 	return autoConvert_ksit_IntegrationTargetStatus_To_v1alpha1_IntegrationTargetStatus(in, out, s)
 }
 
+func autoConvert_v1alpha1_LocalReference_To_ksit_LocalReference(in *LocalReference, out *ksit.LocalReference, s conversion.Scope) error {
+	*out = *(*ksit.LocalReference)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_LocalReference_To_ksit_LocalReference is an autogenerated conversion function.
+func Convert_v1alpha1_LocalReference_To_ksit_LocalReference(in *LocalReference, out *ksit.LocalReference, s conversion.Scope) error {
+	return autoConvert_v1alpha1_LocalReference_To_ksit_LocalReference(in, out, s)
+}
+
+func autoConvert_ksit_LocalReference_To_v1alpha1_LocalReference(in *ksit.LocalReference, out *LocalReference, s conversion.Scope) error {
+	*out = *(*LocalReference)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_LocalReference_To_v1alpha1_LocalReference is an autogenerated conversion function.
+func Convert_ksit_LocalReference_To_v1alpha1_LocalReference(in *ksit.LocalReference, out *LocalReference, s conversion.Scope) error {
+	return autoConvert_ksit_LocalReference_To_v1alpha1_LocalReference(in, out, s)
+}
+
 func autoConvert_v1alpha1_ManifestConfig_To_ksit_ManifestConfig(in *ManifestConfig, out *ksit.ManifestConfig, s conversion.Scope) error {
 	*out = *(*ksit.ManifestConfig)(unsafe.Pointer(in))
 	return nil
@@ -698,6 +928,86 @@ func Convert_ksit_ReleaseStatus_To_v1alpha1_ReleaseStatus(in *ksit.ReleaseStatus
 	return autoConvert_ksit_ReleaseStatus_To_v1alpha1_ReleaseStatus(in, out, s)
 }
 
+func autoConvert_v1alpha1_Remediation_To_ksit_Remediation(in *Remediation, out *ksit.Remediation, s conversion.Scope) error {
+	*out = *(*ksit.Remediation)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_Remediation_To_ksit_Remediation is an autogenerated conversion function.
+func Convert_v1alpha1_Remediation_To_ksit_Remediation(in *Remediation, out *ksit.Remediation, s conversion.Scope) error {
+	return autoConvert_v1alpha1_Remediation_To_ksit_Remediation(in, out, s)
+}
+
+func autoConvert_ksit_Remediation_To_v1alpha1_Remediation(in *ksit.Remediation, out *Remediation, s conversion.Scope) error {
+	*out = *(*Remediation)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_Remediation_To_v1alpha1_Remediation is an autogenerated conversion function.
+func Convert_ksit_Remediation_To_v1alpha1_Remediation(in *ksit.Remediation, out *Remediation, s conversion.Scope) error {
+	return autoConvert_ksit_Remediation_To_v1alpha1_Remediation(in, out, s)
+}
+
+func autoConvert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart(in *ResolvedChart, out *ksit.ResolvedChart, s conversion.Scope) error {
+	*out = *(*ksit.ResolvedChart)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart is an autogenerated conversion function.
+func Convert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart(in *ResolvedChart, out *ksit.ResolvedChart, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart(in, out, s)
+}
+
+func autoConvert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(in *ksit.ResolvedChart, out *ResolvedChart, s conversion.Scope) error {
+	*out = *(*ResolvedChart)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart is an autogenerated conversion function.
+func Convert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(in *ksit.ResolvedChart, out *ResolvedChart, s conversion.Scope) error {
+	return autoConvert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(in, out, s)
+}
+
+func autoConvert_v1alpha1_Rollout_To_ksit_Rollout(in *Rollout, out *ksit.Rollout, s conversion.Scope) error {
+	*out = *(*ksit.Rollout)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_Rollout_To_ksit_Rollout is an autogenerated conversion function.
+func Convert_v1alpha1_Rollout_To_ksit_Rollout(in *Rollout, out *ksit.Rollout, s conversion.Scope) error {
+	return autoConvert_v1alpha1_Rollout_To_ksit_Rollout(in, out, s)
+}
+
+func autoConvert_ksit_Rollout_To_v1alpha1_Rollout(in *ksit.Rollout, out *Rollout, s conversion.Scope) error {
+	*out = *(*Rollout)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_Rollout_To_v1alpha1_Rollout is an autogenerated conversion function.
+func Convert_ksit_Rollout_To_v1alpha1_Rollout(in *ksit.Rollout, out *Rollout, s conversion.Scope) error {
+	return autoConvert_ksit_Rollout_To_v1alpha1_Rollout(in, out, s)
+}
+
+func autoConvert_v1alpha1_RolloutPartition_To_ksit_RolloutPartition(in *RolloutPartition, out *ksit.RolloutPartition, s conversion.Scope) error {
+	*out = *(*ksit.RolloutPartition)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_RolloutPartition_To_ksit_RolloutPartition is an autogenerated conversion function.
+func Convert_v1alpha1_RolloutPartition_To_ksit_RolloutPartition(in *RolloutPartition, out *ksit.RolloutPartition, s conversion.Scope) error {
+	return autoConvert_v1alpha1_RolloutPartition_To_ksit_RolloutPartition(in, out, s)
+}
+
+func autoConvert_ksit_RolloutPartition_To_v1alpha1_RolloutPartition(in *ksit.RolloutPartition, out *RolloutPartition, s conversion.Scope) error {
+	*out = *(*RolloutPartition)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_RolloutPartition_To_v1alpha1_RolloutPartition is an autogenerated conversion function.
+func Convert_ksit_RolloutPartition_To_v1alpha1_RolloutPartition(in *ksit.RolloutPartition, out *RolloutPartition, s conversion.Scope) error {
+	return autoConvert_ksit_RolloutPartition_To_v1alpha1_RolloutPartition(in, out, s)
+}
+
 func autoConvert_v1alpha1_TargetProbe_To_ksit_TargetProbe(in *TargetProbe, out *ksit.TargetProbe, s conversion.Scope) error {
 	*out = *(*ksit.TargetProbe)(unsafe.Pointer(in))
 	return nil
@@ -756,4 +1066,24 @@ func autoConvert_ksit_UnhealthyResource_To_v1alpha1_UnhealthyResource(in *ksit.U
 // Convert_ksit_UnhealthyResource_To_v1alpha1_UnhealthyResource is an autogenerated conversion function.
 func Convert_ksit_UnhealthyResource_To_v1alpha1_UnhealthyResource(in *ksit.UnhealthyResource, out *UnhealthyResource, s conversion.Scope) error {
 	return autoConvert_ksit_UnhealthyResource_To_v1alpha1_UnhealthyResource(in, out, s)
+}
+
+func autoConvert_v1alpha1_ValuesSource_To_ksit_ValuesSource(in *ValuesSource, out *ksit.ValuesSource, s conversion.Scope) error {
+	*out = *(*ksit.ValuesSource)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ValuesSource_To_ksit_ValuesSource is an autogenerated conversion function.
+func Convert_v1alpha1_ValuesSource_To_ksit_ValuesSource(in *ValuesSource, out *ksit.ValuesSource, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ValuesSource_To_ksit_ValuesSource(in, out, s)
+}
+
+func autoConvert_ksit_ValuesSource_To_v1alpha1_ValuesSource(in *ksit.ValuesSource, out *ValuesSource, s conversion.Scope) error {
+	*out = *(*ValuesSource)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ValuesSource_To_v1alpha1_ValuesSource is an autogenerated conversion function.
+func Convert_ksit_ValuesSource_To_v1alpha1_ValuesSource(in *ksit.ValuesSource, out *ValuesSource, s conversion.Scope) error {
+	return autoConvert_ksit_ValuesSource_To_v1alpha1_ValuesSource(in, out, s)
 }

@@ -28,6 +28,18 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 func SetObjectDefaults_Installation(in *Installation) {
 	if in.Spec.AutoInstall != nil {
 		SetDefaults_AutoInstall(in.Spec.AutoInstall)
+		if in.Spec.AutoInstall.HelmConfig != nil {
+			for i := range in.Spec.AutoInstall.HelmConfig.ValuesFrom {
+				a := &in.Spec.AutoInstall.HelmConfig.ValuesFrom[i]
+				SetDefaults_ValuesSource(a)
+			}
+		}
+		if in.Spec.AutoInstall.Remediation != nil {
+			SetDefaults_Remediation(in.Spec.AutoInstall.Remediation)
+		}
+		if in.Spec.AutoInstall.Drift != nil {
+			SetDefaults_Drift(in.Spec.AutoInstall.Drift)
+		}
 	}
 }
 
@@ -42,6 +54,21 @@ func SetObjectDefaults_Integration(in *Integration) {
 	SetDefaults_IntegrationSpec(&in.Spec)
 	if in.Spec.AutoInstall != nil {
 		SetDefaults_AutoInstall(in.Spec.AutoInstall)
+		if in.Spec.AutoInstall.HelmConfig != nil {
+			for i := range in.Spec.AutoInstall.HelmConfig.ValuesFrom {
+				a := &in.Spec.AutoInstall.HelmConfig.ValuesFrom[i]
+				SetDefaults_ValuesSource(a)
+			}
+		}
+		if in.Spec.AutoInstall.Remediation != nil {
+			SetDefaults_Remediation(in.Spec.AutoInstall.Remediation)
+		}
+		if in.Spec.AutoInstall.Drift != nil {
+			SetDefaults_Drift(in.Spec.AutoInstall.Drift)
+		}
+	}
+	if in.Spec.Rollout != nil {
+		SetDefaults_Rollout(in.Spec.Rollout)
 	}
 }
 

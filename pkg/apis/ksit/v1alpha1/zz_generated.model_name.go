@@ -14,6 +14,11 @@ func (in AutoInstall) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ChartVerification) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ChartVerification"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in CheckResult) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.CheckResult"
 }
@@ -21,6 +26,21 @@ func (in CheckResult) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ConfigMapReference) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.ConfigMapReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Drift) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.Drift"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in DriftIgnore) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.DriftIgnore"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in DriftedResource) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.DriftedResource"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -51,6 +71,11 @@ func (in InstallationStatus) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Integration) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.Integration"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in IntegrationDependency) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.IntegrationDependency"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -89,6 +114,11 @@ func (in IntegrationTargetStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in LocalReference) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.LocalReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ManifestConfig) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.ManifestConfig"
 }
@@ -109,6 +139,26 @@ func (in ReleaseStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Remediation) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.Remediation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ResolvedChart) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ResolvedChart"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Rollout) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.Rollout"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RolloutPartition) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.RolloutPartition"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TargetProbe) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.TargetProbe"
 }
@@ -121,4 +171,9 @@ func (in TargetSummary) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in UnhealthyResource) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.UnhealthyResource"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ValuesSource) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ValuesSource"
 }

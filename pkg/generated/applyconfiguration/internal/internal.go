@@ -210,15 +210,23 @@ var schemaYAML = typed.YAMLObject(`types:
     elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Time
   scalar: untyped
+- name: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+  scalar: untyped
 - name: io.ksit.v1alpha1.AutoInstall
   map:
     fields:
+    - name: adoptionPolicy
+      type:
+        scalar: string
     - name: crdPolicy
       type:
         scalar: string
     - name: deletionPolicy
       type:
         scalar: string
+    - name: drift
+      type:
+        namedType: io.ksit.v1alpha1.Drift
     - name: enabled
       type:
         scalar: boolean
@@ -231,9 +239,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: method
       type:
         scalar: string
+    - name: remediation
+      type:
+        namedType: io.ksit.v1alpha1.Remediation
     - name: timeoutSeconds
       type:
         scalar: numeric
+- name: io.ksit.v1alpha1.ChartVerification
+  map:
+    fields:
+    - name: provider
+      type:
+        scalar: string
+      default: ""
+    - name: secretRef
+      type:
+        namedType: io.ksit.v1alpha1.LocalReference
+      default: {}
 - name: io.ksit.v1alpha1.CheckResult
   map:
     fields:
@@ -258,9 +280,68 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: io.ksit.v1alpha1.Drift
+  map:
+    fields:
+    - name: ignore
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.DriftIgnore
+          elementRelationship: atomic
+    - name: mode
+      type:
+        scalar: string
+- name: io.ksit.v1alpha1.DriftIgnore
+  map:
+    fields:
+    - name: group
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: paths
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.ksit.v1alpha1.DriftedResource
+  map:
+    fields:
+    - name: fields
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: kind
+      type:
+        scalar: string
+      default: ""
+    - name: missing
+      type:
+        scalar: boolean
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: namespace
+      type:
+        scalar: string
 - name: io.ksit.v1alpha1.HelmConfig
   map:
     fields:
+    - name: caSecretRef
+      type:
+        namedType: io.ksit.v1alpha1.LocalReference
     - name: chart
       type:
         scalar: string
@@ -270,11 +351,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: repository
       type:
         scalar: string
+    - name: secretRef
+      type:
+        namedType: io.ksit.v1alpha1.LocalReference
+    - name: templateValues
+      type:
+        scalar: boolean
     - name: values
       type:
         map:
           elementType:
             scalar: string
+    - name: valuesFrom
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.ValuesSource
+          elementRelationship: atomic
     - name: valuesObject
       type:
         map:
@@ -288,6 +381,9 @@ var schemaYAML = typed.YAMLObject(`types:
               elementType:
                 namedType: __untyped_deduced_
               elementRelationship: separable
+    - name: verify
+      type:
+        namedType: io.ksit.v1alpha1.ChartVerification
     - name: version
       type:
         scalar: string
@@ -323,6 +419,14 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+    - name: dependsOn
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.IntegrationDependency
+          elementRelationship: associative
+          keys:
+          - name
     - name: enabled
       type:
         scalar: boolean
@@ -333,6 +437,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reconcileRequest
       type:
         scalar: string
+    - name: sourcesDigest
+      type:
+        scalar: string
     - name: target
       type:
         scalar: string
@@ -341,10 +448,16 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: waitsFor
+      type:
+        scalar: string
 - name: io.ksit.v1alpha1.InstallationStatus
   map:
     fields:
     - name: appliedDigest
+      type:
+        scalar: string
+    - name: attemptedDigest
       type:
         scalar: string
     - name: checks
@@ -361,6 +474,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: drifted
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.DriftedResource
+          elementRelationship: atomic
     - name: failures
       type:
         scalar: numeric
@@ -388,12 +507,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.ksit.v1alpha1.ReleaseStatus
           elementRelationship: atomic
+    - name: retries
+      type:
+        scalar: numeric
     - name: unhealthy
       type:
         list:
           elementType:
             namedType: io.ksit.v1alpha1.UnhealthyResource
           elementRelationship: atomic
+    - name: values
+      type:
+        scalar: string
 - name: io.ksit.v1alpha1.Integration
   map:
     fields:
@@ -415,6 +540,13 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.ksit.v1alpha1.IntegrationStatus
       default: {}
+- name: io.ksit.v1alpha1.IntegrationDependency
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
 - name: io.ksit.v1alpha1.IntegrationSpec
   map:
     fields:
@@ -426,9 +558,20 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+    - name: dependsOn
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.IntegrationDependency
+          elementRelationship: associative
+          keys:
+          - name
     - name: enabled
       type:
         scalar: boolean
+    - name: rollout
+      type:
+        namedType: io.ksit.v1alpha1.Rollout
     - name: targetClusters
       type:
         list:
@@ -477,6 +620,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: phase
       type:
         scalar: string
+    - name: resolvedChart
+      type:
+        namedType: io.ksit.v1alpha1.ResolvedChart
     - name: targetSummaries
       type:
         list:
@@ -486,6 +632,9 @@ var schemaYAML = typed.YAMLObject(`types:
           keys:
           - target
     - name: targets
+      type:
+        scalar: numeric
+    - name: updated
       type:
         scalar: numeric
     - name: version
@@ -567,9 +716,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: io.ksit.v1alpha1.LocalReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
 - name: io.ksit.v1alpha1.ManifestConfig
   map:
     fields:
+    - name: caSecretRef
+      type:
+        namedType: io.ksit.v1alpha1.LocalReference
     - name: configMapRef
       type:
         namedType: io.ksit.v1alpha1.ConfigMapReference
@@ -579,6 +738,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: manifests
       type:
         scalar: string
+    - name: secretRef
+      type:
+        namedType: io.ksit.v1alpha1.LocalReference
     - name: url
       type:
         scalar: string
@@ -648,6 +810,72 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: io.ksit.v1alpha1.Remediation
+  map:
+    fields:
+    - name: retries
+      type:
+        scalar: numeric
+    - name: strategy
+      type:
+        scalar: string
+- name: io.ksit.v1alpha1.ResolvedChart
+  map:
+    fields:
+    - name: chart
+      type:
+        scalar: string
+    - name: checkedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: newer
+      type:
+        scalar: string
+    - name: newest
+      type:
+        scalar: string
+    - name: range
+      type:
+        scalar: string
+    - name: repository
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
+- name: io.ksit.v1alpha1.Rollout
+  map:
+    fields:
+    - name: maxConcurrent
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: partitions
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.RolloutPartition
+          elementRelationship: associative
+          keys:
+          - name
+    - name: paused
+      type:
+        scalar: boolean
+    - name: stopAfterFailures
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: io.ksit.v1alpha1.RolloutPartition
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: soakSeconds
+      type:
+        scalar: numeric
+    - name: targetSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
 - name: io.ksit.v1alpha1.TargetProbe
   map:
     fields:
@@ -701,6 +929,26 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: io.ksit.v1alpha1.ValuesSource
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: optional
+      type:
+        scalar: boolean
+    - name: targetPath
+      type:
+        scalar: string
 - name: __untyped_atomic_
   scalar: untyped
   list:

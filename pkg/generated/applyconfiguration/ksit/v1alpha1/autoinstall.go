@@ -35,10 +35,21 @@ type AutoInstallApplyConfiguration struct {
 	// deleted by KSIT.
 	CRDPolicy *ksitv1alpha1.CRDPolicy `json:"crdPolicy,omitempty"`
 	// deletionPolicy is what becomes of what KSIT installed when the Integration
-	// is deleted or a target dropped: Delete (default) uninstalls it, Orphan
-	// leaves it. What KSIT adopted, rather than installed, is always left.
-	// Setting Orphan is also the way out when a cluster is gone for good.
+	// is deleted or a target dropped: Delete (default) uninstalls it, except what
+	// KSIT adopted rather than installed; DeleteAdopted uninstalls that as well;
+	// Orphan leaves everything. Setting Orphan is also the way out when a cluster
+	// is gone for good.
 	DeletionPolicy *ksitv1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// remediation says how often a failed install or upgrade is tried again, and
+	// what is done when that does not help.
+	Remediation *RemediationApplyConfiguration `json:"remediation,omitempty"`
+	// drift says what is done about objects that somebody else changed or
+	// removed.
+	Drift *DriftApplyConfiguration `json:"drift,omitempty"`
+	// adoptionPolicy is what is done about a release of the same name and chart,
+	// or objects of the same names, that are there already and belong to no
+	// other Integration: Adopt (default) takes them over, Refuse fails.
+	AdoptionPolicy *ksitv1alpha1.AdoptionPolicy `json:"adoptionPolicy,omitempty"`
 }
 
 // AutoInstallApplyConfiguration constructs a declarative configuration of the AutoInstall type for use with
@@ -100,5 +111,29 @@ func (b *AutoInstallApplyConfiguration) WithCRDPolicy(value ksitv1alpha1.CRDPoli
 // If called multiple times, the DeletionPolicy field is set to the value of the last call.
 func (b *AutoInstallApplyConfiguration) WithDeletionPolicy(value ksitv1alpha1.DeletionPolicy) *AutoInstallApplyConfiguration {
 	b.DeletionPolicy = &value
+	return b
+}
+
+// WithRemediation sets the Remediation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Remediation field is set to the value of the last call.
+func (b *AutoInstallApplyConfiguration) WithRemediation(value *RemediationApplyConfiguration) *AutoInstallApplyConfiguration {
+	b.Remediation = value
+	return b
+}
+
+// WithDrift sets the Drift field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Drift field is set to the value of the last call.
+func (b *AutoInstallApplyConfiguration) WithDrift(value *DriftApplyConfiguration) *AutoInstallApplyConfiguration {
+	b.Drift = value
+	return b
+}
+
+// WithAdoptionPolicy sets the AdoptionPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AdoptionPolicy field is set to the value of the last call.
+func (b *AutoInstallApplyConfiguration) WithAdoptionPolicy(value ksitv1alpha1.AdoptionPolicy) *AutoInstallApplyConfiguration {
+	b.AdoptionPolicy = &value
 	return b
 }

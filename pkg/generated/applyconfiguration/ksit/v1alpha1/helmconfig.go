@@ -35,6 +35,30 @@ type HelmConfigApplyConfiguration struct {
 	// valuesObject holds chart values in their nested form, as in a values.yaml.
 	// An entry of values overrides what stands at its place here.
 	ValuesObject *runtime.RawExtension `json:"valuesObject,omitempty"`
+	// valuesFrom takes chart values from ConfigMaps and Secrets of this
+	// namespace, on the cluster that KSIT runs in; at most 16, of 1 MiB together.
+	// A later one overrides an earlier one, valuesObject and values override all
+	// of them. A change of theirs upgrades the release, within half a minute or so.
+	ValuesFrom []ValuesSourceApplyConfiguration `json:"valuesFrom,omitempty"`
+	// templateValues has expressions in the values evaluated for every cluster:
+	// `${...}` in a string of valuesFrom, valuesObject or values, in the Common
+	// Expression Language, over target.name, target.clusterName,
+	// target.namespace, target.labels, target.annotations (all those of the
+	// IntegrationTarget), integration.name and integration.namespace. A string
+	// that is one expression takes the type of its result; `$${` is a literal
+	// `${`. Default false.
+	TemplateValues *bool `json:"templateValues,omitempty"`
+	// secretRef names a Secret of this namespace with what the repository asks
+	// for: username and password, or token (sent as a bearer token), and tls.crt
+	// and tls.key for a client certificate. It is sent to the host of repository
+	// only.
+	SecretRef *LocalReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	// caSecretRef names a Secret of this namespace whose key ca.crt holds the CA
+	// certificates, in PEM, by which the repository is verified, in the place of
+	// those of the system.
+	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
+	// verify has the chart's signature checked before anything is done with it.
+	Verify *ChartVerificationApplyConfiguration `json:"verify,omitempty"`
 }
 
 // HelmConfigApplyConfiguration constructs a declarative configuration of the HelmConfig type for use with
@@ -94,5 +118,50 @@ func (b *HelmConfigApplyConfiguration) WithValues(entries map[string]string) *He
 // If called multiple times, the ValuesObject field is set to the value of the last call.
 func (b *HelmConfigApplyConfiguration) WithValuesObject(value runtime.RawExtension) *HelmConfigApplyConfiguration {
 	b.ValuesObject = &value
+	return b
+}
+
+// WithValuesFrom adds the given value to the ValuesFrom field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ValuesFrom field.
+func (b *HelmConfigApplyConfiguration) WithValuesFrom(values ...*ValuesSourceApplyConfiguration) *HelmConfigApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithValuesFrom")
+		}
+		b.ValuesFrom = append(b.ValuesFrom, *values[i])
+	}
+	return b
+}
+
+// WithTemplateValues sets the TemplateValues field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TemplateValues field is set to the value of the last call.
+func (b *HelmConfigApplyConfiguration) WithTemplateValues(value bool) *HelmConfigApplyConfiguration {
+	b.TemplateValues = &value
+	return b
+}
+
+// WithSecretRef sets the SecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretRef field is set to the value of the last call.
+func (b *HelmConfigApplyConfiguration) WithSecretRef(value *LocalReferenceApplyConfiguration) *HelmConfigApplyConfiguration {
+	b.SecretRef = value
+	return b
+}
+
+// WithCASecretRef sets the CASecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CASecretRef field is set to the value of the last call.
+func (b *HelmConfigApplyConfiguration) WithCASecretRef(value *LocalReferenceApplyConfiguration) *HelmConfigApplyConfiguration {
+	b.CASecretRef = value
+	return b
+}
+
+// WithVerify sets the Verify field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Verify field is set to the value of the last call.
+func (b *HelmConfigApplyConfiguration) WithVerify(value *ChartVerificationApplyConfiguration) *HelmConfigApplyConfiguration {
+	b.Verify = value
 	return b
 }

@@ -33,6 +33,17 @@ type InstallationSpecApplyConfiguration struct {
 	// Integration: a new value has the work done at once, and clears the count
 	// of failures.
 	ReconcileRequest *string `json:"reconcileRequest,omitempty"`
+	// dependsOn names the Integrations that must be Running on this cluster
+	// before anything is installed or upgraded.
+	DependsOn []IntegrationDependencyApplyConfiguration `json:"dependsOn,omitempty"`
+	// waitsFor says why the newest spec of the Integration is not yet this one's:
+	// for its turn in the rollout. What is installed stays as it is, and a cluster
+	// that has nothing yet gets nothing. Empty when it is its turn.
+	WaitsFor *string `json:"waitsFor,omitempty"`
+	// sourcesDigest is the digest of the ConfigMaps and Secrets that
+	// autoInstall refers to, as they shall be installed. While they differ from
+	// it, what is installed stays.
+	SourcesDigest *string `json:"sourcesDigest,omitempty"`
 }
 
 // InstallationSpecApplyConfiguration constructs a declarative configuration of the InstallationSpec type for use with
@@ -100,5 +111,34 @@ func (b *InstallationSpecApplyConfiguration) WithConfig(entries map[string]strin
 // If called multiple times, the ReconcileRequest field is set to the value of the last call.
 func (b *InstallationSpecApplyConfiguration) WithReconcileRequest(value string) *InstallationSpecApplyConfiguration {
 	b.ReconcileRequest = &value
+	return b
+}
+
+// WithDependsOn adds the given value to the DependsOn field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the DependsOn field.
+func (b *InstallationSpecApplyConfiguration) WithDependsOn(values ...*IntegrationDependencyApplyConfiguration) *InstallationSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDependsOn")
+		}
+		b.DependsOn = append(b.DependsOn, *values[i])
+	}
+	return b
+}
+
+// WithWaitsFor sets the WaitsFor field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WaitsFor field is set to the value of the last call.
+func (b *InstallationSpecApplyConfiguration) WithWaitsFor(value string) *InstallationSpecApplyConfiguration {
+	b.WaitsFor = &value
+	return b
+}
+
+// WithSourcesDigest sets the SourcesDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SourcesDigest field is set to the value of the last call.
+func (b *InstallationSpecApplyConfiguration) WithSourcesDigest(value string) *InstallationSpecApplyConfiguration {
+	b.SourcesDigest = &value
 	return b
 }

@@ -23,8 +23,10 @@ type InstallationStatusApplyConfiguration struct {
 	// message says which resource the phase is due to, and what to do.
 	Message *string `json:"message,omitempty"`
 	// conditions are Ready (installed as the spec says, and healthy), Installed
-	// (the last install or upgrade went through) and Healthy (every check of the
-	// last probe passed).
+	// (the last install or upgrade went through), Healthy (every check of the
+	// last probe passed), Stalled (KSIT cannot go on without somebody's help),
+	// Drifted (objects are no longer as they were applied) and Remediated (the
+	// retries were spent, and what was done then).
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// releases are what is installed, in the order in which it was.
 	Releases []ReleaseStatusApplyConfiguration `json:"releases,omitempty"`
@@ -38,13 +40,24 @@ type InstallationStatusApplyConfiguration struct {
 	Unhealthy []UnhealthyResourceApplyConfiguration `json:"unhealthy,omitempty"`
 	// lastOperation is what was last done on the cluster.
 	LastOperation *OperationApplyConfiguration `json:"lastOperation,omitempty"`
-	// failures counts the installs or upgrades that failed in a row, since the
-	// spec last changed or a reconcile was asked for.
+	// failures counts the installs or upgrades that failed in a row, since what
+	// is to be installed last changed or a reconcile was asked for.
 	Failures *int32 `json:"failures,omitempty"`
 	// nextRetryTime is when a failed install or upgrade is tried again.
 	NextRetryTime *metav1.Time `json:"nextRetryTime,omitempty"`
 	// lastReconcileRequest is the spec.reconcileRequest last acted upon.
 	LastReconcileRequest *string `json:"lastReconcileRequest,omitempty"`
+	// attemptedDigest is the digest of what was last tried to install: failures
+	// and retries are counted for it.
+	AttemptedDigest *string `json:"attemptedDigest,omitempty"`
+	// retries counts those failures that spend the budget of
+	// autoInstall.remediation.retries: the ones that happened on the cluster.
+	Retries *int32 `json:"retries,omitempty"`
+	// drifted names the objects that are not as they were applied; the first 20.
+	Drifted []DriftedResourceApplyConfiguration `json:"drifted,omitempty"`
+	// values are the merged chart values that are installed, as YAML of at most
+	// 8 KiB, with what came from Secrets left out.
+	Values *string `json:"values,omitempty"`
 }
 
 // InstallationStatusApplyConfiguration constructs a declarative configuration of the InstallationStatus type for use with
@@ -166,5 +179,42 @@ func (b *InstallationStatusApplyConfiguration) WithNextRetryTime(value metav1.Ti
 // If called multiple times, the LastReconcileRequest field is set to the value of the last call.
 func (b *InstallationStatusApplyConfiguration) WithLastReconcileRequest(value string) *InstallationStatusApplyConfiguration {
 	b.LastReconcileRequest = &value
+	return b
+}
+
+// WithAttemptedDigest sets the AttemptedDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AttemptedDigest field is set to the value of the last call.
+func (b *InstallationStatusApplyConfiguration) WithAttemptedDigest(value string) *InstallationStatusApplyConfiguration {
+	b.AttemptedDigest = &value
+	return b
+}
+
+// WithRetries sets the Retries field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Retries field is set to the value of the last call.
+func (b *InstallationStatusApplyConfiguration) WithRetries(value int32) *InstallationStatusApplyConfiguration {
+	b.Retries = &value
+	return b
+}
+
+// WithDrifted adds the given value to the Drifted field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Drifted field.
+func (b *InstallationStatusApplyConfiguration) WithDrifted(values ...*DriftedResourceApplyConfiguration) *InstallationStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDrifted")
+		}
+		b.Drifted = append(b.Drifted, *values[i])
+	}
+	return b
+}
+
+// WithValues sets the Values field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Values field is set to the value of the last call.
+func (b *InstallationStatusApplyConfiguration) WithValues(value string) *InstallationStatusApplyConfiguration {
+	b.Values = &value
 	return b
 }

@@ -39,6 +39,13 @@ type IntegrationSpecApplyConfiguration struct {
 	// defaults to argocd, monitoring, istio-system or flux-system, by type; for
 	// generic to the name of the Integration. Unknown keys get a warning.
 	Config map[string]string `json:"config,omitempty"`
+	// dependsOn names Integrations of this namespace that must be Running on a
+	// cluster before this one is installed or upgraded there, at most 16. One
+	// that is not on the cluster is waited for. Cycles are refused.
+	DependsOn []IntegrationDependencyApplyConfiguration `json:"dependsOn,omitempty"`
+	// rollout says on how many clusters at once a change is carried out, in
+	// which order, and when to stop. Absent, all clusters are changed at once.
+	Rollout *RolloutApplyConfiguration `json:"rollout,omitempty"`
 }
 
 // IntegrationSpecApplyConfiguration constructs a declarative configuration of the IntegrationSpec type for use with
@@ -100,5 +107,26 @@ func (b *IntegrationSpecApplyConfiguration) WithConfig(entries map[string]string
 	for k, v := range entries {
 		b.Config[k] = v
 	}
+	return b
+}
+
+// WithDependsOn adds the given value to the DependsOn field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the DependsOn field.
+func (b *IntegrationSpecApplyConfiguration) WithDependsOn(values ...*IntegrationDependencyApplyConfiguration) *IntegrationSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDependsOn")
+		}
+		b.DependsOn = append(b.DependsOn, *values[i])
+	}
+	return b
+}
+
+// WithRollout sets the Rollout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rollout field is set to the value of the last call.
+func (b *IntegrationSpecApplyConfiguration) WithRollout(value *RolloutApplyConfiguration) *IntegrationSpecApplyConfiguration {
+	b.Rollout = value
 	return b
 }

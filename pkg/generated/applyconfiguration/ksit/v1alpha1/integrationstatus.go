@@ -46,6 +46,12 @@ type IntegrationStatusApplyConfiguration struct {
 	// lastReconcileRequest is the value of the annotation `reconcile` that was
 	// last acted upon.
 	LastReconcileRequest *string `json:"lastReconcileRequest,omitempty"`
+	// updated counts the clusters that have, or are getting, the present spec:
+	// the others wait for their turn in the rollout.
+	Updated *int32 `json:"updated,omitempty"`
+	// resolvedChart is what the version of helmConfig stands for. A range is
+	// resolved once and then kept until repository, chart or version change.
+	ResolvedChart *ResolvedChartApplyConfiguration `json:"resolvedChart,omitempty"`
 }
 
 // IntegrationStatusApplyConfiguration constructs a declarative configuration of the IntegrationStatus type for use with
@@ -157,5 +163,21 @@ func (b *IntegrationStatusApplyConfiguration) WithTargetSummaries(values ...*Tar
 // If called multiple times, the LastReconcileRequest field is set to the value of the last call.
 func (b *IntegrationStatusApplyConfiguration) WithLastReconcileRequest(value string) *IntegrationStatusApplyConfiguration {
 	b.LastReconcileRequest = &value
+	return b
+}
+
+// WithUpdated sets the Updated field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Updated field is set to the value of the last call.
+func (b *IntegrationStatusApplyConfiguration) WithUpdated(value int32) *IntegrationStatusApplyConfiguration {
+	b.Updated = &value
+	return b
+}
+
+// WithResolvedChart sets the ResolvedChart field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ResolvedChart field is set to the value of the last call.
+func (b *IntegrationStatusApplyConfiguration) WithResolvedChart(value *ResolvedChartApplyConfiguration) *IntegrationStatusApplyConfiguration {
+	b.ResolvedChart = value
 	return b
 }

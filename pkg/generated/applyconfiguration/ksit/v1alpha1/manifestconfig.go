@@ -22,6 +22,12 @@ type ManifestConfigApplyConfiguration struct {
 	ConfigMapRef *ConfigMapReferenceApplyConfiguration `json:"configMapRef,omitempty"`
 	// manifests is the YAML stream itself, at most 256 KiB.
 	Manifests *string `json:"manifests,omitempty"`
+	// secretRef names a Secret of this namespace with what the server of url
+	// asks for: as autoInstall.helmConfig.secretRef.
+	SecretRef *LocalReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	// caSecretRef names a Secret of this namespace whose key ca.crt holds the CA
+	// certificates by which the server of url is verified.
+	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
 }
 
 // ManifestConfigApplyConfiguration constructs a declarative configuration of the ManifestConfig type for use with
@@ -59,5 +65,21 @@ func (b *ManifestConfigApplyConfiguration) WithConfigMapRef(value *ConfigMapRefe
 // If called multiple times, the Manifests field is set to the value of the last call.
 func (b *ManifestConfigApplyConfiguration) WithManifests(value string) *ManifestConfigApplyConfiguration {
 	b.Manifests = &value
+	return b
+}
+
+// WithSecretRef sets the SecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretRef field is set to the value of the last call.
+func (b *ManifestConfigApplyConfiguration) WithSecretRef(value *LocalReferenceApplyConfiguration) *ManifestConfigApplyConfiguration {
+	b.SecretRef = value
+	return b
+}
+
+// WithCASecretRef sets the CASecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CASecretRef field is set to the value of the last call.
+func (b *ManifestConfigApplyConfiguration) WithCASecretRef(value *LocalReferenceApplyConfiguration) *ManifestConfigApplyConfiguration {
+	b.CASecretRef = value
 	return b
 }

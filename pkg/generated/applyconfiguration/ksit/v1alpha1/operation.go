@@ -15,7 +15,7 @@ import (
 //
 // Operation is something done on a cluster.
 type OperationApplyConfiguration struct {
-	// type is Install, Upgrade or Uninstall.
+	// type is Install, Upgrade, Uninstall, Rollback or Correct.
 	Type *ksitv1alpha1.OperationType `json:"type,omitempty"`
 	// outcome is Running, Succeeded or Failed.
 	Outcome *ksitv1alpha1.OperationOutcome `json:"outcome,omitempty"`

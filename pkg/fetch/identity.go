@@ -53,6 +53,20 @@ func (c *Client) For(access *Access, site string) (*Client, error) {
 	return &view, nil
 }
 
+// Credentials returns what the server of a URL is shown, for libraries that
+// authenticate by themselves; nil where that is nothing. It is an error where
+// passwords would go in the clear, except where the operator allows local
+// addresses, as on test beds.
+func (c *Client) Credentials(u *url.URL) (*Access, error) {
+	if !c.as.presented(u) {
+		return nil, nil
+	}
+	if c.as.access.HasCredentials() && u.Scheme != "https" && !c.options.AllowLocal {
+		return nil, fmt.Errorf("%w: credentials are not sent by plain http, where anybody on the way can read them: use https", ErrRefused)
+	}
+	return c.as.access, nil
+}
+
 // Scope tells apart those who may not see the same: whoever keeps what he got
 // from a client keeps it by this, too. It is empty without an Access, has
 // nothing of it in clear, and is another one in every process.

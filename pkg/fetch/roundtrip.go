@@ -84,27 +84,16 @@ func (r *roundTripper) roundTrip(request *http.Request) (*http.Response, error) 
 	return to.proxied.RoundTrip(request)
 }
 
-// addCredentials adds the password or token to a request to the site. In the
-// clear they would be everybody's on the way.
+// addCredentials adds the password or token to a request to the site.
 func (r *roundTripper) addCredentials(request *http.Request) error {
-	access := r.client.as.access
-	if !r.authorize || !access.HasCredentials() {
+	if !r.authorize {
 		return nil
 	}
-	if err := r.client.MaySend(request.URL.Scheme); err != nil {
-		return err
+	access, err := r.client.Credentials(request.URL)
+	if err == nil && access != nil {
+		access.authorize(request.Header)
 	}
-	access.authorize(request.Header)
-	return nil
-}
-
-// MaySend refuses to send credentials by plain http, except where the operator
-// allows local addresses, as on test beds.
-func (c *Client) MaySend(scheme string) error {
-	if scheme == "https" || c.options.AllowLocal {
-		return nil
-	}
-	return fmt.Errorf("%w: credentials are not sent by plain http, where anybody on the way can read them: use https", ErrRefused)
+	return err
 }
 
 func (r *roundTripper) mayBeLocal(request *http.Request) bool {

@@ -6,7 +6,6 @@ package drift
 import (
 	"bytes"
 	"fmt"
-	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -45,7 +44,9 @@ func guessOwned(obj *unstructured.Unstructured) *fieldpath.Set {
 					kept[k] = m
 				}
 			}
-			fields[key] = kept
+			if len(kept) > 0 {
+				fields[key] = kept
+			}
 		default:
 			fields[key] = v
 		}
@@ -125,14 +126,15 @@ func find(container any, pe fieldpath.PathElement) (child any, index int, found 
 func selects(pe fieldpath.PathElement, element any) bool {
 	switch {
 	case pe.Value != nil:
-		return reflect.DeepEqual((*pe.Value).Unstructured(), element)
+		return value.Equals(*pe.Value, value.NewValueInterface(element))
 	case pe.Key != nil:
 		m, ok := element.(map[string]any)
 		if !ok {
 			return false
 		}
 		for _, field := range *pe.Key {
-			if !reflect.DeepEqual(field.Value.Unstructured(), m[field.Name]) {
+			// Numbers of JSON may be floats on one side.
+			if !value.Equals(field.Value, value.NewValueInterface(m[field.Name])) {
 				return false
 			}
 		}

@@ -142,13 +142,14 @@ func testStoredVersions(t *testing.T, tg *target) {
 		}
 	}
 	refused()
-	tg.mustApply(request(newStores + thing))
+	newThing := strings.ReplaceAll(thing, "example.com/v1", "example.com/v2")
+	tg.mustApply(request(newStores + newThing))
 	refused()
 	patch := []byte(`{"status":{"storedVersions":["v2"]}}`)
 	if _, err := tg.conn.Dynamic().Resource(crds).Patch(t.Context(), "things.example.com", types.MergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
 		t.Fatal(err)
 	}
-	release, _ := tg.mustApply(request(onlyNew + strings.ReplaceAll(thing, "example.com/v1", "example.com/v2")))
+	release, _ := tg.mustApply(request(onlyNew + newThing))
 	tg.mustUninstall(release)
 	if err := tg.conn.Dynamic().Resource(crds).Delete(t.Context(), "things.example.com", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ import (
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/installation"
 	"ksit.io/ksit/pkg/controller/integration"
+	"ksit.io/ksit/pkg/controller/sources"
 	"ksit.io/ksit/pkg/controller/target"
 	"ksit.io/ksit/pkg/controller/workers"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
@@ -130,7 +131,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Targets:       kinds.IntegrationTargets().Lister(),
 		Connections:   m.config.Connections,
 		Installers:    m.config.Installers,
-		ConfigMaps:    reader.ConfigMaps(),
+		Sources:       sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()},
 		Namespaces:    reader.Namespaces(),
 		Events:        recorder,
 		Metrics:       m.config.Metrics,

@@ -21,6 +21,8 @@ type wanted struct {
 	wish       wish
 	policy     v1alpha1.CRDPolicy
 	redact     *redactor
+	// marked are the values with what comes from Secrets marked, for showing.
+	marked map[string]any
 }
 
 func (w *wanted) ref() chartRef {
@@ -41,10 +43,11 @@ func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.Release
 	if err != nil {
 		return nil, nil, installer.Terminalf(installer.ReasonChartNotFound, "the version of chart %s: %w", config.Chart, err)
 	}
-	values, err := mergeValues(config)
+	marked, err := chartValues(req)
 	if err != nil {
 		return nil, nil, err
 	}
+	values := reveal(marked)
 	policy := cmp.Or(req.AutoInstall.CRDPolicy, v1alpha1.CRDPolicyCreateReplace)
 	add := func(chart, name string) {
 		w := &wanted{
@@ -54,7 +57,8 @@ func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.Release
 			verify:     newVerification(config.Verify, req.Sources.Keys),
 			wish:       wish{owner: req.Owner, chart: chart, version: version, values: values},
 			policy:     policy,
-			redact:     newRedactor(values, name, req.Namespace, chart),
+			redact:     newRedactor(marked, name, req.Namespace, chart),
+			marked:     marked,
 		}
 		for _, r := range req.Recorded {
 			if r.Name == name && r.Namespace == req.Namespace {
@@ -81,4 +85,15 @@ func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.Release
 		}
 	}
 	return releases, dropped, nil
+}
+
+// chartValues returns the values that a request asks for on its target, with
+// what comes from Secrets marked.
+func chartValues(req installer.Request) (map[string]any, error) {
+	config := req.AutoInstall.HelmConfig
+	values, err := mergeValues(config, req.Sources.Values)
+	if err != nil || !config.TemplateValues {
+		return values, err
+	}
+	return template(values, req)
 }

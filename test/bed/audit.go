@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -38,8 +39,10 @@ type Request struct {
 	Resource  string
 	Namespace string
 	Name      string
-	Code      int
-	Time      time.Time
+	// DryRun is true for what only asks what a write would do.
+	DryRun bool
+	Code   int
+	Time   time.Time
 }
 
 // AuditedKubeconfig returns an administrator's kubeconfig for a user of the given
@@ -112,7 +115,11 @@ func parseAudit(line []byte) (request Request, counts bool, err error) {
 		Code: event.ResponseStatus.Code,
 		Time: event.RequestReceivedTimestamp,
 	}
-	request.Resource, _, _ = strings.Cut(event.RequestURI, "?")
+	path, query, _ := strings.Cut(event.RequestURI, "?")
+	request.Resource = path
+	if values, err := url.ParseQuery(query); err == nil {
+		request.DryRun = values.Has("dryRun")
+	}
 	if ref := event.ObjectRef; ref != nil && ref.Resource != "" {
 		request.Resource, request.Namespace, request.Name = ref.Resource, ref.Namespace, ref.Name
 		if ref.APIGroup != "" {

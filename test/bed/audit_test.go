@@ -22,6 +22,10 @@ func TestParseAudit(t *testing.T) {
 			`{"stage":"ResponseComplete","verb":"get","requestURI":"/x","user":{"username":"u"},"objectRef":{"resource":"pods","subresource":"log"},"responseStatus":{"code":404}}`,
 			Request{User: "u", Verb: "get", Resource: "pods/log", Code: 404}, true,
 		},
+		"a dry run": {
+			`{"stage":"ResponseComplete","verb":"patch","requestURI":"/x?dryRun=All&force=true","user":{"username":"u"},"objectRef":{"resource":"pods"},"responseStatus":{"code":200}}`,
+			Request{User: "u", Verb: "patch", Resource: "pods", DryRun: true, Code: 200}, true,
+		},
 		"a path": {
 			`{"stage":"ResponseComplete","verb":"get","requestURI":"/version?timeout=10s","user":{"username":"u"},"responseStatus":{"code":200}}`,
 			Request{User: "u", Verb: "get", Resource: "/version", Code: 200}, true,

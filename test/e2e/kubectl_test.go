@@ -124,6 +124,11 @@ spec:
 %[7]s`, name, namespace, strings.Join(targets, ", "), testCharts(), chart, version, extra)
 }
 
+// selected has a manifest of generic's select its targets by labels.
+func selected(manifest, labels string) string {
+	return strings.Replace(manifest, "targetClusters: []", "targetSelector: {matchLabels: {"+labels+"}}", 1)
+}
+
 func testCharts() string { return "https://charts.example.com/test" }
 
 // waitPhase waits until an Integration has a phase and its status speaks of its

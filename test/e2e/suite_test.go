@@ -102,8 +102,14 @@ func (s *suite) restart(t testing.TB) {
 	t.Logf("KSIT was back after %s", time.Since(start).Round(time.Millisecond))
 }
 
-// metrics reads KSIT's own metrics, as an administrator of the host.
+// metrics reads KSIT's own metrics.
 func (s *suite) metrics(t testing.TB) string {
+	t.Helper()
+	return s.get(t, "/metrics")
+}
+
+// get asks KSIT itself for a path, as an administrator of the host.
+func (s *suite) get(t testing.TB, path string) string {
 	t.Helper()
 	config := rest.CopyConfig(s.bed.Host.RESTConfig())
 	config.Host = s.run.URL
@@ -112,7 +118,7 @@ func (s *suite) metrics(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.run.URL+"/metrics", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.run.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +129,7 @@ func (s *suite) metrics(t testing.TB) string {
 	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("metrics: %s %v", response.Status, err)
+		t.Fatalf("%s: %s %v", path, response.Status, err)
 	}
 	return string(data)
 }

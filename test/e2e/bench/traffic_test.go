@@ -60,7 +60,11 @@ func trafficTable(requests []bed.Request, over time.Duration) string {
 	type kind struct{ verb, resource string }
 	counts := map[kind]int{}
 	for _, r := range requests {
-		counts[kind{r.Verb, r.Resource}]++
+		verb := r.Verb
+		if r.DryRun {
+			verb += " (dry run)"
+		}
+		counts[kind{verb, r.Resource}]++
 	}
 	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b kind) int {
 		return cmp.Or(counts[b]-counts[a], strings.Compare(a.verb+a.resource, b.verb+b.resource))

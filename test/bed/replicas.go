@@ -40,7 +40,8 @@ func (b *Bed) StartEtcd(ctx context.Context, name string) (url string, err error
 // ControllerManager prepares a controller manager of KSIT, which its Start
 // starts: a process of its own beside an API server that StartKSIT started with
 // the command apiserver. It has the rights of its service account, and finds
-// KSIT's API through the host. Names tell replicas apart.
+// KSIT's API through the host. One that ends by itself, because it lost its Lease,
+// is started again. Names tell replicas apart.
 func (b *Bed) ControllerManager(ctx context.Context, name string, options KSITOptions) (*Process, error) {
 	const command = "controller-manager"
 	binary, err := filepath.Abs(options.Binary)
@@ -68,9 +69,10 @@ func (b *Bed) ControllerManager(ctx context.Context, name string, options KSITOp
 		return nil, err
 	}
 	return b.NewProcess(ProcessSpec{
-		Name: name,
-		Path: binary,
-		Dir:  b.Dir,
+		Name:      name,
+		Path:      binary,
+		Dir:       b.Dir,
+		KeepAlive: true,
 		Args: append([]string{
 			command,
 			"--kubeconfig=" + path,

@@ -71,7 +71,8 @@ func namespace(t testing.TB, targets ...string) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), eventually)
 		defer cancel()
-		if out, err := tryKubectl(ctx, s.bed.Host.Kubeconfig, "", "delete", "namespace", name, "--ignore-not-found"); err != nil {
+		// That it goes is seen to when all tests are through.
+		if out, err := tryKubectl(ctx, s.bed.Host.Kubeconfig, "", "delete", "namespace", name, "--ignore-not-found", "--wait=false"); err != nil {
 			t.Errorf("deleting namespace %s: %v\n%s", name, err, out)
 		}
 	})

@@ -54,7 +54,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 func TestReleaseTooLargeIsRefusedBeforeAnything(t *testing.T) {
 	ns := namespace(t, "one")
 	kubectl(t, generic(ns, "toobig", "big", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
-	waitMessage(t, ns, "toobig", v1alpha1.PhaseFailed, "MiB")
+	waitMessage(t, ns, "toobig", v1alpha1.PhaseFailed, "does not fit")
 	i := waitInstallation(t, ns, "toobig.one", "failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
 	if reason := conditionOf(i, v1alpha1.ConditionInstalled).Reason; reason != "TooLarge" {
 		t.Errorf("the reason is %s", reason)

@@ -128,15 +128,19 @@ func (c *kubeClient) between(original, target kube.ResourceList) (kube.ResourceL
 		unwanted = marked
 	}
 	all := append(original.Intersect(target), unwanted...)
-	if missing := target.Difference(all); c.goingBack && len(missing) > 0 {
-		// What the failed revision dropped may be there still. Helm would take
-		// it over from anybody, and set back what the target filled in.
-		if err := refuseForeign(c.ctx, c.conn, c.release, missing); err != nil {
-			return nil, err
-		}
-		all = append(all, missing...)
+	if !c.goingBack {
+		return all, nil
 	}
-	return all, nil
+	// What the failed revision dropped may be there still. Helm, going back,
+	// takes it from anybody, and sets back what the target filled in.
+	present, err := ours(c.ctx, c.conn, c.release, target)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseForeign(c.ctx, c.conn, c.release, target.Difference(present)); err != nil {
+		return nil, err
+	}
+	return append(all, target.Difference(all)...), nil
 }
 
 // bury takes note of what revisions that failed may have left behind.

@@ -268,7 +268,7 @@ func (b *bench) testTooLarge(t *testing.T) {
 		"templates/c.yaml": configMap,
 	})
 	_, err := b.installer.Apply(t.Context(), b.conn, b.request("too-large", "large", "1.0.0"))
-	wantReason(t, err, installer.ReasonTooLarge, true, "release Secret")
+	wantReason(t, err, installer.ReasonTooLarge, true, "KiB compressed", "there is room for")
 	if _, err := b.Client.CoreV1().Namespaces().Get(t.Context(), "too-large", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("something was applied: %v", err)
 	}

@@ -88,7 +88,7 @@ func New(options Options) (*Installer, error) {
 			rewrites: options.Rewrites,
 			localDir: options.ChartsDir,
 			archives: archives,
-			indexes:  newIndexCache(options.Fetch),
+			indexes:  newIndexCache(),
 			oci:      &ociRegistry{fetch: options.Fetch, rewrites: options.Rewrites, archives: archives, allowLocal: options.AllowLocalSources},
 		},
 		caps:    newCapabilityCache(),

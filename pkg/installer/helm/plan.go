@@ -8,6 +8,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/catalog"
+	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
 )
 
@@ -15,6 +16,8 @@ import (
 type wanted struct {
 	name       releaseName
 	repository string
+	access     *fetch.Access
+	verify     *verification
 	wish       wish
 	policy     v1alpha1.CRDPolicy
 	redact     *redactor
@@ -23,7 +26,7 @@ type wanted struct {
 }
 
 func (w *wanted) ref() chartRef {
-	return chartRef{repository: w.repository, chart: w.wish.chart, version: w.wish.version}
+	return chartRef{repository: w.repository, chart: w.wish.chart, version: w.wish.version, access: w.access, verify: w.verify}
 }
 
 // plan returns the releases that a request wants, in the order in which they are
@@ -50,6 +53,8 @@ func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.Release
 		w := &wanted{
 			name:       releaseName{Namespace: req.Namespace, Name: name},
 			repository: config.Repository,
+			access:     req.Sources.Access,
+			verify:     newVerification(config.Verify, req.Sources.Keys),
 			wish:       wish{owner: req.Owner, chart: chart, version: version, values: values},
 			policy:     policy,
 			redact:     newRedactor(marked, name, req.Namespace, chart),

@@ -198,14 +198,14 @@ func TestInventoryEncoding(t *testing.T) {
 		t.Errorf("%d objects take %d bytes", len(entries), len(packed))
 	}
 	cm := &corev1.ConfigMap{
-		Data:       map[string]string{"source": "s", "version": "v", "digest": "d", "applying": "a", "revision": "7"},
+		Data:       map[string]string{"source": "s", "version": "v", "digest": "d", "applying": "a", "good": "g", "revision": "7"},
 		BinaryData: map[string][]byte{objectsKey: packed},
 	}
 	got, err := decodeInventory(cm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&inventory{Source: "s", Version: "v", Digest: "d", Applying: "a", Revision: 7, Objects: entries}, got); diff != "" {
+	if diff := cmp.Diff(&inventory{Source: "s", Version: "v", Digest: "d", Applying: "a", Good: "g", Revision: 7, Objects: entries}, got); diff != "" {
 		t.Error(diff)
 	}
 	damage := map[string]func(*corev1.ConfigMap){

@@ -66,6 +66,7 @@ type Server struct {
 	repositories map[string]*repository
 	documents    map[string]document // by path
 	requests     map[string]int
+	unchanged    map[string]int
 	faults       []*activeFault
 }
 
@@ -99,6 +100,7 @@ func New(options Options) (*Server, error) {
 		repositories: repositories,
 		documents:    map[string]document{},
 		requests:     map[string]int{},
+		unchanged:    map[string]int{},
 	}
 	if _, err := fs.Stat(fsys, manifestsDir); err == nil && len(options.Repositories) == 0 {
 		manifests, err := readManifests(fsys)
@@ -248,7 +250,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(name, artifactsPrefix) {
 		w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Trim(doc.etag, `"`))
 	}
-	http.ServeContent(w, r, "", released(), bytes.NewReader(doc.data))
+	answer := &statusWriter{ResponseWriter: w}
+	http.ServeContent(answer, r, "", released(), bytes.NewReader(doc.data))
+	s.countUnchanged(r.URL.Path, answer.status)
 }
 
 func (s *Server) serveListing(w http.ResponseWriter) {

@@ -25,6 +25,11 @@ import (
 	quota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/rest"
+
+	"ksit.io/ksit/pkg/admission/integrationorder"
+	"ksit.io/ksit/pkg/generated/clientset/versioned"
+	ksitclient "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 )
 
 // Order is every plug-in, in the order in which they run; all are on by default.
@@ -37,22 +42,40 @@ func Order() []string {
 		mutatingpolicy.PluginName,
 		mutatingwebhook.PluginName,
 		validatingpolicy.PluginName,
+		// Before webhooks, which cost more, and may act on what they let pass.
+		integrationorder.PluginName,
 		validatingwebhook.PluginName,
 		// Quota is charged last, for what nothing else refuses.
 		resourcequota.PluginName,
 	}
 }
 
-// Configure sets the plug-ins of a server: what the library registers, and the
-// quota of the host cluster.
+// Configure sets the plug-ins of a server: what the library registers, the quota
+// of the host cluster, and those of KSIT.
 func Configure(options *genericoptions.AdmissionOptions) {
+	integrationorder.Register(options.Plugins)
 	resourcequota.Register(options.Plugins)
 	options.RecommendedPluginOrder = Order()
 }
 
-// Initializers hand the plug-ins what the library does not.
-func Initializers() []admission.PluginInitializer {
-	return []admission.PluginInitializer{quotaInitializer{}}
+// Initializers hand the plug-ins what the library does not. loopback is the
+// configuration by which the server reaches itself.
+func Initializers(loopback *rest.Config) ([]admission.PluginInitializer, error) {
+	client, err := versioned.NewForConfig(loopback)
+	if err != nil {
+		return nil, fmt.Errorf("making the client of the ksit.io API for admission: %w", err)
+	}
+	return []admission.PluginInitializer{quotaInitializer{}, integrationsInitializer{client.KsitV1alpha1()}}, nil
+}
+
+// integrationsInitializer hands on the client of the server to itself.
+type integrationsInitializer struct{ client ksitclient.IntegrationsGetter }
+
+// Initialize implements admission.PluginInitializer.
+func (i integrationsInitializer) Initialize(plugin admission.Interface) {
+	if wants, ok := plugin.(integrationorder.WantsIntegrations); ok {
+		wants.SetIntegrations(i.client)
+	}
 }
 
 // quotaInitializer counts objects: count/integrations.ksit.io and the like.

@@ -5,6 +5,7 @@ package admission_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,6 +37,7 @@ func TestLibraryPluginsAreOrdered(t *testing.T) {
 	}
 
 	admission.Configure(library)
+	want = slices.Insert(want, 4, "IntegrationOrder")
 	if diff := cmp.Diff(append(want, "ResourceQuota"), library.RecommendedPluginOrder); diff != "" {
 		t.Errorf("the order (-want +got):\n%s", diff)
 	}

@@ -24,15 +24,16 @@ import (
 	"k8s.io/client-go/rest"
 	basecompatibility "k8s.io/component-base/compatibility"
 
+	"ksit.io/ksit/pkg/admission/integrationorder"
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/apiserver"
 	"ksit.io/ksit/pkg/etcd"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 )
 
-// fixture is an API server in this process, on a real etcd. Only who may call it
-// differs from production: the client is all-powerful, and everybody else is
-// anonymous and refused.
+// fixture is an API server in this process, on a real etcd. Who may call it differs
+// from production: the client is all-powerful, and everybody else is anonymous and
+// refused. Of admission it has the plug-in of KSIT.
 type fixture struct {
 	client *rest.Config
 	ksit   versioned.Interface
@@ -124,6 +125,13 @@ func newConfig(t *testing.T, endpoint string) *apiserver.Config {
 	if err := apiserver.ApplyStorage(generic, storage, config.Scheme); err != nil {
 		t.Fatal(err)
 	}
+	loopback, err := versioned.NewForConfig(generic.LoopbackClientConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := integrationorder.New()
+	order.SetIntegrations(loopback.KsitV1alpha1())
+	generic.AdmissionControl = order
 	return config
 }
 

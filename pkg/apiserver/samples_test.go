@@ -4,6 +4,7 @@
 package apiserver_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -52,9 +53,11 @@ func TestSamples(t *testing.T) {
 					t.Fatal(err)
 				}
 				// Two samples may be ways to the same thing.
-				if err := objects.Delete(t.Context(), object.GetName(), metav1.DeleteOptions{}); err != nil {
-					t.Fatal(err)
-				}
+				defer func() {
+					if err := objects.Delete(context.Background(), object.GetName(), metav1.DeleteOptions{}); err != nil {
+						t.Error(err)
+					}
+				}()
 			}
 		})
 	}

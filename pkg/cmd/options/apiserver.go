@@ -68,8 +68,8 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 	// Empty: a pair that nobody gave is made in memory.
 	o.Recommended.SecureServing.ServerCert.CertDirectory = ""
 	o.Recommended.Etcd.DefaultStorageMediaType = runtime.ContentTypeProtobuf
-	o.Recommended.ExtraAdmissionInitializers = func(*genericapiserver.RecommendedConfig) ([]apiserveradmission.PluginInitializer, error) {
-		return admission.Initializers(), nil
+	o.Recommended.ExtraAdmissionInitializers = func(config *genericapiserver.RecommendedConfig) ([]apiserveradmission.PluginInitializer, error) {
+		return admission.Initializers(config.LoopbackClientConfig)
 	}
 	admission.Configure(o.Recommended.Admission)
 	return o

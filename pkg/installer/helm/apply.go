@@ -53,7 +53,11 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 		return i.result(ctx, conn, req, steps, dropped, false), err
 	}
 	changed, dropped, err := i.carryOut(ctx, conn, req, steps, dropped)
-	return i.result(ctx, conn, req, steps, dropped, changed), err
+	result := i.result(ctx, conn, req, steps, dropped, changed)
+	if err == nil {
+		result.Values = show(steps[len(steps)-1].marked)
+	}
+	return result, err
 }
 
 // look observes all releases, decides about each, and gets the charts needed.

@@ -68,8 +68,12 @@ func validateAutoInstall(install *ksit.AutoInstall, integrationType ksit.Integra
 	}
 	errs = append(errs, validateEnum(install.CRDPolicy, path.Child("crdPolicy"),
 		[]ksit.CRDPolicy{ksit.CRDPolicyCreateReplace, ksit.CRDPolicyCreate, ksit.CRDPolicySkip})...)
-	return append(errs, validateEnum(install.DeletionPolicy, path.Child("deletionPolicy"),
-		[]ksit.DeletionPolicy{ksit.DeletionPolicyDelete, ksit.DeletionPolicyOrphan})...)
+	errs = append(errs, validateEnum(install.DeletionPolicy, path.Child("deletionPolicy"),
+		[]ksit.DeletionPolicy{ksit.DeletionPolicyDelete, ksit.DeletionPolicyDeleteAdopted, ksit.DeletionPolicyOrphan})...)
+	errs = append(errs, validateEnum(install.AdoptionPolicy, path.Child("adoptionPolicy"),
+		[]ksit.AdoptionPolicy{ksit.AdoptionPolicyAdopt, ksit.AdoptionPolicyRefuse})...)
+	errs = append(errs, validateRemediation(install.Remediation, path.Child("remediation"))...)
+	return append(errs, validateDrift(install.Drift, path.Child("drift"))...)
 }
 
 // requireHelmConfig tells which parts are missing. The strategy has filled in
@@ -112,7 +116,11 @@ func validateHelmConfig(config *ksit.HelmConfig, integrationType ksit.Integratio
 	if config.ReleaseName != "" {
 		errs = append(errs, validateReleaseName(config, integrationType, path.Child("releaseName"))...)
 	}
-	return append(errs, validateValues(config, path)...)
+	errs = append(errs, validateValues(config, path)...)
+	errs = append(errs, validateValuesFrom(config.ValuesFrom, path.Child("valuesFrom"))...)
+	errs = append(errs, validateReference(config.SecretRef, path.Child("secretRef"))...)
+	errs = append(errs, validateReference(config.CASecretRef, path.Child("caSecretRef"))...)
+	return append(errs, validateVerification(config.Verify, config.Repository, path.Child("verify"))...)
 }
 
 func validateChart(chart string, path *field.Path) field.ErrorList {
@@ -181,30 +189,33 @@ func validateManifestConfig(config *ksit.ManifestConfig, path *field.Path) field
 	default:
 		errs = append(errs, field.Forbidden(path, fmt.Sprintf("only one source may be given, and there are %d: %v", len(sources), sources)))
 	}
+	return append(errs, validateFetched(config, path)...)
+}
+
+// validateFetched checks what only makes sense for manifests that are fetched
+// from a URL.
+func validateFetched(config *ksit.ManifestConfig, path *field.Path) field.ErrorList {
+	errs := validateReference(config.SecretRef, path.Child("secretRef"))
+	errs = append(errs, validateReference(config.CASecretRef, path.Child("caSecretRef"))...)
+	if config.Digest != "" && !digestPattern.MatchString(config.Digest) {
+		errs = append(errs, field.Invalid(path.Child("digest"), config.Digest, "must be sha256: and 64 hexadecimal digits in lower case"))
+	}
+	if config.URL != "" {
+		return errs
+	}
 	if config.Digest != "" {
-		if config.URL == "" {
-			errs = append(errs, field.Forbidden(path.Child("digest"), "only what is fetched from url has a digest to compare: remove it"))
-		}
-		if !digestPattern.MatchString(config.Digest) {
-			errs = append(errs, field.Invalid(path.Child("digest"), config.Digest, "must be sha256: and 64 hexadecimal digits in lower case"))
-		}
+		errs = append(errs, field.Forbidden(path.Child("digest"), "only what is fetched from url has a digest to compare: remove it"))
+	}
+	if config.SecretRef != nil {
+		errs = append(errs, field.Forbidden(path.Child("secretRef"), "only the server of url is given credentials: remove it"))
+	}
+	if config.CASecretRef != nil {
+		errs = append(errs, field.Forbidden(path.Child("caSecretRef"), "only the server of url is verified: remove it"))
 	}
 	return errs
 }
 
 func validateConfigMapReference(ref *ksit.ConfigMapReference, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if ref.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), "the name of a ConfigMap in this namespace"))
-	} else {
-		for _, message := range utilvalidation.IsDNS1123Subdomain(ref.Name) {
-			errs = append(errs, field.Invalid(path.Child("name"), ref.Name, "is no name of a ConfigMap: "+message))
-		}
-	}
-	if ref.Key != "" {
-		for _, message := range utilvalidation.IsConfigMapKey(ref.Key) {
-			errs = append(errs, field.Invalid(path.Child("key"), ref.Key, message))
-		}
-	}
-	return errs
+	errs := validateObjectName(ref.Name, path.Child("name"), "ConfigMap")
+	return append(errs, validateDataKey(ref.Key, path.Child("key"))...)
 }

@@ -53,6 +53,7 @@ func validHelmInstall() *ksit.AutoInstall {
 		TimeoutSeconds: ptr(int32(600)),
 		CRDPolicy:      ksit.CRDPolicyCreateReplace,
 		DeletionPolicy: ksit.DeletionPolicyDelete,
+		AdoptionPolicy: ksit.AdoptionPolicyAdopt,
 	}
 }
 

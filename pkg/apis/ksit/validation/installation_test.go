@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ksit.io/ksit/pkg/apis/ksit"
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 )
 
 func TestValidateInstallation(t *testing.T) {
@@ -43,6 +44,16 @@ func TestValidateInstallation(t *testing.T) {
 		"long reconcile request": {
 			mutate: func(i *ksit.Installation) { i.Spec.ReconcileRequest = strings.Repeat("1", 257) },
 			want:   []string{"spec.reconcileRequest: may not be more than 256"},
+		},
+		"what the controller says": {mutate: func(i *ksit.Installation) {
+			i.Spec.WaitsFor = strings.Repeat("w", v1alpha1.MaxWaitsFor)
+			i.Spec.SourcesDigest = "sha256:" + strings.Repeat("0", 64)
+		}},
+		"what the controller says at length": {
+			mutate: func(i *ksit.Installation) {
+				i.Spec.WaitsFor, i.Spec.SourcesDigest = strings.Repeat("w", 513), strings.Repeat("0", 129)
+			},
+			want: []string{"spec.waitsFor: may not be more than 512", "spec.sourcesDigest: may not be more than 128"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,13 +100,30 @@ func TestValidateInstallationStatusUpdate(t *testing.T) {
 			Checks:        []ksit.CheckResult{{Name: "objects", State: ksit.CheckPassed}},
 			Unhealthy:     []ksit.UnhealthyResource{{Kind: "Deployment", Name: "istiod", State: ksit.CheckFailed}},
 			LastOperation: &ksit.Operation{Type: ksit.OperationInstall, Outcome: ksit.OperationSucceeded, StartedAt: now},
+			Drifted:       []ksit.DriftedResource{{Kind: "ConfigMap", Name: "a", Missing: true, Fields: []string{"/data/a"}}},
+			Retries:       2, AttemptedDigest: "sha256:0", Values: "a: 1\n",
 		}},
+		"a rollback": {status: ksit.InstallationStatus{
+			LastOperation: &ksit.Operation{Type: ksit.OperationRollback, Outcome: ksit.OperationFailed, StartedAt: now},
+		}},
+		"a correction": {status: ksit.InstallationStatus{
+			LastOperation: &ksit.Operation{Type: ksit.OperationCorrect, Outcome: ksit.OperationRunning, StartedAt: now},
+		}},
+		"drift": {
+			status: ksit.InstallationStatus{Drifted: []ksit.DriftedResource{
+				{}, {Kind: "A", Name: "a", Fields: make([]string, 6)}, {Kind: "A", Name: "b", Fields: []string{strings.Repeat("/", 1025)}},
+			}},
+			want: []string{
+				"status.drifted[0].kind: Required", "status.drifted[0].name: Required",
+				"status.drifted[1].fields: at most 5 items", "status.drifted[2].fields[0]: may not be more than 1024",
+			},
+		},
 		"negative": {
 			status: ksit.InstallationStatus{
-				ObservedGeneration: -1, Failures: -1, Releases: []ksit.ReleaseStatus{{Revision: -1, Objects: -1}},
+				ObservedGeneration: -1, Failures: -1, Retries: -1, Releases: []ksit.ReleaseStatus{{Revision: -1, Objects: -1}},
 			},
 			want: []string{
-				"status.observedGeneration: negative", "status.failures: negative", "status.releases[0].name: Required",
+				"status.observedGeneration: negative", "status.failures: negative", "status.retries: negative", "status.releases[0].name: Required",
 				"status.releases[0].namespace: Required", "status.releases[0].revision: negative", "status.releases[0].objects: negative",
 			},
 		},
@@ -115,8 +143,12 @@ func TestValidateInstallationStatusUpdate(t *testing.T) {
 		"too much": {
 			status: ksit.InstallationStatus{
 				Releases: make([]ksit.ReleaseStatus, 17), Checks: make([]ksit.CheckResult, 33), Unhealthy: make([]ksit.UnhealthyResource, 21),
+				Drifted: make([]ksit.DriftedResource, 21), Values: strings.Repeat("v", 8<<10+1), AttemptedDigest: strings.Repeat("0", 129),
 			},
-			want: []string{"status.releases: at most 16 items", "status.checks: at most 32 items", "status.unhealthy: at most 20 items"},
+			want: []string{
+				"status.releases: at most 16 items", "status.checks: at most 32 items", "status.unhealthy: at most 20 items",
+				"status.drifted: at most 20 items", "status.attemptedDigest: may not be more than 128", "status.values: may not be more than 8192",
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

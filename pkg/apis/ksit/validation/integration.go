@@ -13,7 +13,6 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -46,7 +45,7 @@ var configKeyPattern = regexp.MustCompile("^[a-zA-Z0-9][-a-zA-Z0-9_.]*$")
 func ValidateIntegration(integration *ksit.Integration) field.ErrorList {
 	errs := apivalidation.ValidateObjectMeta(&integration.ObjectMeta, true, apivalidation.NameIsDNSLabel, field.NewPath("metadata"))
 	errs = append(errs, validateReconcileAnnotation(&integration.ObjectMeta)...)
-	return append(errs, validateIntegrationSpec(&integration.Spec, integration.Namespace, field.NewPath("spec"))...)
+	return append(errs, validateIntegrationSpec(&integration.Spec, &integration.ObjectMeta, field.NewPath("spec"))...)
 }
 
 // ValidateIntegrationUpdate checks a change of an Integration. A spec that does
@@ -64,7 +63,7 @@ func ValidateIntegrationUpdate(integration, old *ksit.Integration) field.ErrorLi
 	path := field.NewPath("spec")
 	errs = append(errs, validateImmutable(path.Child("type"), integration.Spec.Type, old.Spec.Type,
 		"delete the Integration and make another for the other type")...)
-	return append(errs, validateIntegrationSpec(&integration.Spec, integration.Namespace, path)...)
+	return append(errs, validateIntegrationSpec(&integration.Spec, &integration.ObjectMeta, path)...)
 }
 
 // ValidateIntegrationStatusUpdate checks a change of the status of an
@@ -75,7 +74,9 @@ func ValidateIntegrationStatusUpdate(integration *ksit.Integration) field.ErrorL
 	errs := validateCommonStatus(status.ObservedGeneration, status.Phase, status.Message, status.Conditions, path)
 	errs = append(errs, validateNotNegative(path,
 		count{"targets", int64(status.Targets)}, count{"installed", int64(status.Installed)},
-		count{"healthy", int64(status.Healthy)}, count{"failed", int64(status.Failed)})...)
+		count{"healthy", int64(status.Healthy)}, count{"failed", int64(status.Failed)},
+		count{"updated", int64(status.Updated)})...)
+	errs = append(errs, validateResolvedChart(status.ResolvedChart, path.Child("resolvedChart"))...)
 
 	path = path.Child("targetSummaries")
 	if len(status.TargetSummaries) > maxTargetSummaries {
@@ -104,16 +105,18 @@ func validateReconcileAnnotation(metadata *metav1.ObjectMeta) field.ErrorList {
 	return field.ErrorList{field.TooLong(path, "", maxReconcileLength)}
 }
 
-func validateIntegrationSpec(spec *ksit.IntegrationSpec, namespace string, path *field.Path) field.ErrorList {
+func validateIntegrationSpec(spec *ksit.IntegrationSpec, metadata *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	errs := validateType(spec.Type, path.Child("type"))
 	if len(spec.TargetClusters) == 0 && spec.TargetSelector == nil {
 		errs = append(errs, field.Required(path.Child("targetClusters"),
 			"name at least one IntegrationTarget, or select some with targetSelector"))
 	}
-	errs = append(errs, validateTargetClusters(spec.TargetClusters, namespace, path.Child("targetClusters"))...)
+	errs = append(errs, validateTargetClusters(spec.TargetClusters, metadata.Namespace, path.Child("targetClusters"))...)
 	errs = append(errs, validateTargetSelector(spec.TargetSelector, path.Child("targetSelector"))...)
 	errs = append(errs, validateAutoInstall(spec.AutoInstall, spec.Type, path.Child("autoInstall"))...)
-	return append(errs, validateConfig(spec.Config, path.Child("config"))...)
+	errs = append(errs, validateConfig(spec.Config, path.Child("config"))...)
+	errs = append(errs, validateDependencies(spec.DependsOn, metadata.Name, path.Child("dependsOn"))...)
+	return append(errs, validateRollout(spec.Rollout, path.Child("rollout"))...)
 }
 
 func knownTypes() []ksit.IntegrationType {
@@ -165,15 +168,8 @@ func validateTargetSelector(selector *metav1.LabelSelector, path *field.Path) fi
 	if selector == nil {
 		return nil
 	}
-	requirements := len(selector.MatchLabels) + len(selector.MatchExpressions)
-	if requirements == 0 {
-		return field.ErrorList{field.Required(path,
-			"an empty selector would select every target: give matchLabels or matchExpressions, or leave targetSelector out")}
-	}
-	if requirements > maxRequirements {
-		return field.ErrorList{field.TooMany(path, requirements, maxRequirements)}
-	}
-	return metav1validation.ValidateLabelSelector(selector, metav1validation.LabelSelectorValidationOptions{}, path)
+	return validateSelector(selector, path,
+		"an empty selector would select every target: give matchLabels or matchExpressions, or leave targetSelector out")
 }
 
 func validateConfig(config map[string]string, path *field.Path) field.ErrorList {

@@ -235,11 +235,18 @@ func TestValidateIntegrationStatusUpdate(t *testing.T) {
 			TargetSummaries: []ksit.TargetSummary{{Target: "a", Phase: ksit.PhaseRunning}, {Target: "b", Phase: ksit.PhaseFailed}},
 		}},
 		"negative": {
-			status: ksit.IntegrationStatus{ObservedGeneration: -1, Targets: -1, Installed: -1, Healthy: -1, Failed: -1},
+			status: ksit.IntegrationStatus{ObservedGeneration: -1, Targets: -1, Installed: -1, Healthy: -1, Failed: -1, Updated: -1},
 			want: []string{
 				"status.observedGeneration: negative", "status.targets: negative", "status.installed: negative",
-				"status.healthy: negative", "status.failed: negative",
+				"status.healthy: negative", "status.failed: negative", "status.updated: negative",
 			},
+		},
+		"a resolved chart": {status: ksit.IntegrationStatus{ResolvedChart: &ksit.ResolvedChart{
+			Repository: "https://example.com", Chart: "argo-cd", Range: "~5.51", Version: "5.51.6", Newer: "5.51.7", Newest: "6.0.0",
+		}}},
+		"a resolved chart at length": {
+			status: ksit.IntegrationStatus{ResolvedChart: &ksit.ResolvedChart{Range: strings.Repeat("1", 129), Newest: strings.Repeat("1", 129)}},
+			want:   []string{"status.resolvedChart.range: may not be more than 128", "status.resolvedChart.newest: may not be more than 128"},
 		},
 		"phase": {
 			status: ksit.IntegrationStatus{Phase: "Happy"},

@@ -20,7 +20,27 @@ const (
 	maxConditions      = 16
 	// maxMessageLength is that of the message of a condition.
 	maxMessageLength = 32 << 10
+	maxDigestLength  = 128
+	// maxDriftedPointer bounds one JSON pointer: a name in it may be the key of
+	// an annotation, and it may name the annotations of a template.
+	maxDriftedPointer = 1024
 )
+
+// text is a field that must not be longer than limit, in bytes.
+type text struct {
+	name, value string
+	limit       int
+}
+
+func validateLengths(path *field.Path, texts ...text) field.ErrorList {
+	var errs field.ErrorList
+	for _, t := range texts {
+		if len(t.value) > t.limit {
+			errs = append(errs, field.TooLong(path.Child(t.name), "", t.limit))
+		}
+	}
+	return errs
+}
 
 // count is a field of a status that must not be negative.
 type count struct {
@@ -68,4 +88,17 @@ func validateMessage(message string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.TooLong(path, "", maxMessageLength)}
 	}
 	return nil
+}
+
+func validateResolvedChart(chart *ksit.ResolvedChart, path *field.Path) field.ErrorList {
+	if chart == nil {
+		return nil
+	}
+	return validateLengths(path,
+		text{"repository", chart.Repository, maxURLLength},
+		text{"chart", chart.Chart, maxChartLength},
+		text{"range", chart.Range, maxVersionLength},
+		text{"version", chart.Version, maxVersionLength},
+		text{"newer", chart.Newer, maxVersionLength},
+		text{"newest", chart.Newest, maxVersionLength})
 }

@@ -39,7 +39,7 @@ func stored(t *testing.T) *ksit.Installation {
 			Integration: "argocd", Target: "prod-1", Type: ksit.IntegrationTypeArgoCD, Enabled: true,
 			AutoInstall: &ksit.AutoInstall{
 				Enabled: true, Method: ksit.InstallMethodHelm,
-				CRDPolicy: ksit.CRDPolicyCreateReplace, DeletionPolicy: ksit.DeletionPolicyDelete,
+				CRDPolicy: ksit.CRDPolicyCreateReplace, DeletionPolicy: ksit.DeletionPolicyDelete, AdoptionPolicy: ksit.AdoptionPolicyAdopt,
 				HelmConfig: &ksit.HelmConfig{
 					Repository: "https://example.com", Chart: "argo-cd", Version: "1.0.0", ReleaseName: "argocd",
 					ValuesObject: &runtime.RawExtension{Raw: []byte(`{"b": 1, "a": 2}`)},

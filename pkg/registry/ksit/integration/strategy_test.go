@@ -44,7 +44,7 @@ func given(mutate ...func(*ksit.Integration)) *ksit.Integration {
 			TargetClusters: []string{"b", "a"},
 			AutoInstall: &ksit.AutoInstall{
 				Enabled: true, Method: ksit.InstallMethodHelm, TimeoutSeconds: &timeout,
-				CRDPolicy: ksit.CRDPolicyCreateReplace, DeletionPolicy: ksit.DeletionPolicyDelete,
+				CRDPolicy: ksit.CRDPolicyCreateReplace, DeletionPolicy: ksit.DeletionPolicyDelete, AdoptionPolicy: ksit.AdoptionPolicyAdopt,
 			},
 		},
 	}
@@ -322,6 +322,37 @@ func TestWarnings(t *testing.T) {
 				i.Spec.AutoInstall.ManifestConfig = &ksit.ManifestConfig{URL: "http://example.com/x.yaml"}
 			},
 			want: []string{"spec.autoInstall.manifestConfig.url: plain http without digest: anybody on the way can change it"},
+		},
+		"credentials over plain http": {
+			mutate: func(i *ksit.Integration) {
+				i.Spec.AutoInstall.HelmConfig.Repository = "http://example.com/charts"
+				i.Spec.AutoInstall.HelmConfig.SecretRef = &ksit.LocalReference{Name: "repo"}
+			},
+			want: []string{
+				"spec.autoInstall.helmConfig.repository: over plain http anybody on the way can change the chart",
+				"spec.autoInstall.helmConfig.secretRef: credentials do not belong on plain http: use https",
+			},
+		},
+		"expressions that are not evaluated": {
+			mutate: func(i *ksit.Integration) {
+				i.Spec.AutoInstall.HelmConfig.Values = map[string]string{"cluster": "${target.name}"}
+			},
+			want: []string{"spec.autoInstall.helmConfig.templateValues: is false, so ${...} in the values is text"},
+		},
+		"other people's expressions": {
+			mutate: func(i *ksit.Integration) {
+				i.Spec.AutoInstall.HelmConfig.Values = map[string]string{"datasource": "${DS_PROMETHEUS}"}
+			},
+		},
+		"ignored drift that nobody looks for": {
+			mutate: func(i *ksit.Integration) {
+				i.Spec.AutoInstall.Drift = &ksit.Drift{Mode: ksit.DriftDisabled, Ignore: []ksit.DriftIgnore{{Kind: "Secret"}}}
+			},
+			want: []string{"spec.autoInstall.drift.ignore: has no effect while mode is Disabled"},
+		},
+		"a rollout of all at once": {
+			mutate: func(i *ksit.Integration) { i.Spec.Rollout = &ksit.Rollout{} },
+			want:   []string{"spec.rollout: without maxConcurrent and partitions all clusters change at once"},
 		},
 		"system namespace": {
 			mutate: func(i *ksit.Integration) { i.Spec.Config["namespace"] = "kube-system" },

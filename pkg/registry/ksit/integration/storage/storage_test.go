@@ -51,7 +51,7 @@ func validIntegration(name string) *ksit.Integration {
 			Config:         map[string]string{"namespace": "argocd"},
 			AutoInstall: &ksit.AutoInstall{
 				Enabled: true, Method: ksit.InstallMethodHelm, TimeoutSeconds: &timeout,
-				CRDPolicy: ksit.CRDPolicyCreateReplace, DeletionPolicy: ksit.DeletionPolicyDelete,
+				CRDPolicy: ksit.CRDPolicyCreateReplace, DeletionPolicy: ksit.DeletionPolicyDelete, AdoptionPolicy: ksit.AdoptionPolicyAdopt,
 				HelmConfig: &ksit.HelmConfig{
 					Repository: "https://argoproj.github.io/argo-helm", Chart: "argo-cd", Version: "5.51.6", ReleaseName: "argocd",
 				},

@@ -36,11 +36,15 @@ func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req 
 }
 
 // planRollback names the releases of a request, and what is recorded besides. It
-// asks for no more than their names: values that are wrong by now are no reason
-// not to bring back older ones.
+// needs no more than their names: values that are wrong by now are no reason not
+// to bring back older ones. Where they are right, they are kept out of messages.
 func planRollback(req installer.Request) ([]*step, []v1alpha1.ReleaseStatus, error) {
 	if req.AutoInstall == nil || req.AutoInstall.HelmConfig == nil {
 		return nil, nil, installer.Terminalf(installer.ReasonNothingToRollBack, "no chart is named")
+	}
+	marked, err := chartValues(req)
+	if err != nil {
+		marked = nil
 	}
 	var steps []*step
 	var releases []*wanted
@@ -49,7 +53,8 @@ func planRollback(req installer.Request) ([]*step, []v1alpha1.ReleaseStatus, err
 			name:   releaseName{Namespace: req.Namespace, Name: c.release},
 			wish:   wish{owner: req.Owner, chart: c.chart},
 			policy: cmp.Or(req.AutoInstall.CRDPolicy, v1alpha1.CRDPolicyCreateReplace),
-			redact: newRedactor(nil),
+			marked: marked,
+			redact: newRedactor(marked, c.release, req.Namespace, c.chart),
 		}
 		for _, r := range recorded(req, w.name) {
 			w.wish.recorded, w.wish.adopted = true, r.Adopted
@@ -107,16 +112,22 @@ func (i *Installer) bringBack(ctx context.Context, conn *cluster.Connection, s *
 			return err
 		}
 	}
-	return o.rollBack(way, ownerLabels(s.wish.owner, way.adopted))
+	return o.rollBack(way, ownerLabels(s.wish.owner, way.adopted), s.marked)
 }
 
 func (s *step) doing() string {
 	return fmt.Sprintf("release %s in namespace %s", s.name.Name, s.name.Namespace)
 }
 
-// rollBack makes a new revision of a good one.
-func (o *operation) rollBack(way wayBack, labels map[string]string) error {
+// rollBack makes a new revision of a good one. What was asked for, and the values
+// of the good one, are kept out of messages.
+func (o *operation) rollBack(way wayBack, labels map[string]string, asked map[string]any) error {
 	newest := way.revisions[len(way.revisions)-1].number
+	good, err := o.config.Releases.Get(o.release.Name, way.to)
+	if err != nil {
+		return classify(o.ctx, err, fmt.Sprintf("reading revision %d", way.to), o.redact)
+	}
+	o.redact = newRedactor(map[string]any{"asked": asked, "standing": good.Config}, o.release.Name, o.release.Namespace, good.Chart.Name())
 	if err := o.burial(way.revisions[:len(way.revisions)-1]); err != nil {
 		return err
 	}
@@ -135,7 +146,7 @@ func (o *operation) rollBack(way wayBack, labels map[string]string) error {
 	a := action.NewRollback(o.config)
 	a.Version, a.MaxHistory = way.to, maxHistory
 	a.Wait, a.Timeout = true, o.timeLeft()
-	err := o.do("rolling back", func() error { return a.Run(o.release.Name) })
+	err = o.do("rolling back", func() error { return a.Run(o.release.Name) })
 	if err != nil && o.driver.ctx.Err() == nil {
 		o.failPending()
 	}

@@ -128,10 +128,10 @@ func mergePatch(from, to map[string]any) map[string]any {
 }
 
 // Correct has write set right what is not as it was applied, one object after
-// the other in the order in which they are made, and returns what was. Objects
-// for which foreign is true are left alone. An object that cannot be set right
+// the other in the order in which they are made, and returns what was. An object
+// for which refuse returns an error is left alone. One that is not set right
 // does not keep others from it.
-func (c *Checker) Correct(ctx context.Context, conn *cluster.Connection, release Release, foreign func(live *unstructured.Unstructured) bool,
+func (c *Checker) Correct(ctx context.Context, conn *cluster.Connection, release Release, refuse func(live *unstructured.Unstructured) error,
 	write func(context.Context, *Difference) error) ([]Finding, error) {
 	k := newCheck(conn, release)
 	findings, err := c.check(ctx, k)
@@ -151,7 +151,7 @@ func (c *Checker) Correct(ctx context.Context, conn *cluster.Connection, release
 		if ctx.Err() != nil {
 			return sorted(corrected), ctx.Err()
 		}
-		f, err := k.correct(ctx, id, foreign, write)
+		f, err := k.correct(ctx, id, refuse, write)
 		switch {
 		case err != nil:
 			failed.add(id, err)
@@ -166,14 +166,16 @@ func (c *Checker) Correct(ctx context.Context, conn *cluster.Connection, release
 }
 
 // correct looks at an object again before it is written.
-func (k *check) correct(ctx context.Context, id object.ObjMetadata, foreign func(*unstructured.Unstructured) bool, write func(context.Context, *Difference) error) (*Finding, error) {
+func (k *check) correct(ctx context.Context, id object.ObjMetadata, refuse func(*unstructured.Unstructured) error, write func(context.Context, *Difference) error) (*Finding, error) {
 	for range attempts {
 		d, _, err := k.compare(ctx, id)
 		if err != nil || d == nil {
 			return nil, err
 		}
-		if d.Live != nil && foreign(d.Live) {
-			return nil, nil
+		if d.Live != nil {
+			if err := refuse(d.Live); err != nil {
+				return nil, err
+			}
 		}
 		err = write(ctx, d)
 		switch {

@@ -5,6 +5,7 @@ package drift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ var writers = []func(context.Context, *Difference) error{
 	func(ctx context.Context, d *Difference) error { return d.Reapply(ctx, manager) },
 }
 
-func nobodys(*unstructured.Unstructured) bool { return false }
+func nobodys(*unstructured.Unstructured) error { return nil }
 
 // TestCorrect has all kinds of drift undone, and what is no drift left as it is.
 func TestCorrect(t *testing.T) {
@@ -114,11 +115,17 @@ func (tg *target) testForeign(t *testing.T) {
 	objects := tg.parse(t, "foreign", configMapYAML)
 	tg.create(t, objects[0])
 	edit(`{"metadata": {"labels": {"owner": "other"}}, "data": {"color": "blue"}}`)(t, tg, objects[0])
-	others := func(live *unstructured.Unstructured) bool { return live.GetLabels()["owner"] == "other" }
+	errOthers := errors.New("it belongs to another")
+	others := func(live *unstructured.Unstructured) error {
+		if live.GetLabels()["owner"] == "other" {
+			return errOthers
+		}
+		return nil
+	}
 	checker, release := NewChecker(), tg.release(t, "foreign", objects)
 	tg.take()
 	corrected, err := checker.Correct(t.Context(), tg.conn, release, others, writers[0])
-	if err != nil || corrected != nil || tg.take("write") != 0 {
+	if !errors.Is(err, errOthers) || corrected != nil || tg.take("write") != 0 {
 		t.Errorf("corrected %v, %v", lines(corrected), err)
 	}
 	if got := lines(tg.check(t, checker, release)); len(got) != 1 {

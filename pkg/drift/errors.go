@@ -13,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"ksit.io/ksit/pkg/installer"
 )
 
 var secretKind = schema.GroupKind{Kind: "Secret"}
@@ -36,16 +38,21 @@ func (f *failures) add(id object.ObjMetadata, err error) {
 	}
 }
 
-// err says what was not done with the objects.
+// err says what was not done with the objects. It has the reason of the first
+// error, if that has one.
 func (f *failures) err(done string) error {
-	switch f.count {
-	case 0:
+	if f.first == nil {
 		return nil
-	case 1:
-		return fmt.Errorf("%s could not be %s: %w", describe(f.id), done, plain(f.id, f.first))
-	default:
-		return fmt.Errorf("%s and %d more could not be %s: %w", describe(f.id), f.count-1, done, plain(f.id, f.first))
 	}
+	first := plain(f.id, f.first)
+	err := fmt.Errorf("%s could not be %s: %w", describe(f.id), done, first)
+	if f.count > 1 {
+		err = fmt.Errorf("%s and %d more could not be %s: %w", describe(f.id), f.count-1, done, first)
+	}
+	if known, ok := errors.AsType[*installer.Error](first); ok {
+		return &installer.Error{Reason: known.Reason, Terminal: known.Terminal, Err: err}
+	}
+	return err
 }
 
 // plain returns an error without what the API server quotes of an object when it

@@ -5,6 +5,7 @@ package helm
 
 import (
 	"cmp"
+	"slices"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/catalog"
@@ -49,13 +50,14 @@ func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.Release
 	}
 	values := reveal(marked)
 	policy := cmp.Or(req.AutoInstall.CRDPolicy, v1alpha1.CRDPolicyCreateReplace)
+	refuse := req.AutoInstall.AdoptionPolicy == v1alpha1.AdoptionPolicyRefuse
 	add := func(chart, name string) {
 		w := &wanted{
 			name:       releaseName{Namespace: req.Namespace, Name: name},
 			repository: config.Repository,
 			access:     req.Sources.Access,
 			verify:     newVerification(config.Verify, req.Sources.Keys),
-			wish:       wish{owner: req.Owner, chart: chart, version: version, values: values},
+			wish:       wish{owner: req.Owner, chart: chart, version: version, values: values, refuseFound: refuse},
 			policy:     policy,
 			redact:     newRedactor(marked, name, req.Namespace, chart),
 			marked:     marked,
@@ -67,24 +69,39 @@ func plan(req installer.Request) (releases []*wanted, dropped []v1alpha1.Release
 		}
 		releases = append(releases, w)
 	}
+	for _, c := range chartsInOrder(req) {
+		add(c.chart, c.release)
+	}
+	return releases, unwanted(req, releases), nil
+}
+
+// chartRelease is a chart and the name of its release.
+type chartRelease struct{ chart, release string }
+
+// chartsInOrder names the charts that a request brings, in the order in which
+// they are installed.
+func chartsInOrder(req installer.Request) []chartRelease {
+	config := req.AutoInstall.HelmConfig
+	var charts []chartRelease
 	for _, p := range catalog.Prerequisites(string(req.Type), config.Chart) {
 		// A user who gives istiod the name istio-base has the one release.
 		if p.ReleaseName != config.ReleaseName {
-			add(p.Chart, p.ReleaseName)
+			charts = append(charts, chartRelease{p.Chart, p.ReleaseName})
 		}
 	}
-	add(config.Chart, config.ReleaseName)
+	return append(charts, chartRelease{config.Chart, config.ReleaseName})
+}
 
+// unwanted returns what is recorded and not among the releases.
+func unwanted(req installer.Request, releases []*wanted) []v1alpha1.ReleaseStatus {
+	var dropped []v1alpha1.ReleaseStatus
 	for _, r := range req.Recorded {
-		kept := false
-		for _, w := range releases {
-			kept = kept || (w.name == releaseName{Namespace: r.Namespace, Name: r.Name})
-		}
-		if !kept {
+		name := releaseName{Namespace: r.Namespace, Name: r.Name}
+		if !slices.ContainsFunc(releases, func(w *wanted) bool { return w.name == name }) {
 			dropped = append(dropped, r)
 		}
 	}
-	return releases, dropped, nil
+	return dropped
 }
 
 // chartValues returns the values that a request asks for on its target, with

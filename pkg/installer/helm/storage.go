@@ -60,6 +60,9 @@ type secretsDriver struct {
 	// prepare, if set, is called with every release before it is first written,
 	// which is before anything of it is applied.
 	prepare func(*release.Release) error
+	// failed is the revision that a rollback leaves. Helm calls it superseded
+	// where the rollback fails as well, and it would be taken for a good one.
+	failed int
 	// read has what was read already, by the Secret's name: an operation asks
 	// for the same release several times, and nobody else writes it meanwhile.
 	read map[string]*release.Release
@@ -163,6 +166,9 @@ func (d *secretsDriver) Update(key string, rel *release.Release) error {
 	if rel.Chart == nil {
 		return fmt.Errorf("the release Secret %s/%s was read as an outline, and is not written", d.namespace, key)
 	}
+	if rel.Version == d.failed && rel.Info.Status == release.StatusSuperseded {
+		rel.Info.Status = release.StatusFailed
+	}
 	secret, err := newReleaseSecret(key, rel, "modifiedAt")
 	if err != nil {
 		return err
@@ -233,22 +239,19 @@ func encodeRelease(rel *release.Release) ([]byte, error) {
 
 // encodePlain fails when the outcome is larger than limit.
 func encodePlain(plain []byte, limit int) ([]byte, error) {
+	var size int
 	for _, level := range []int{gzip.DefaultCompression, gzip.BestCompression} {
 		encoded, err := compress(plain, level)
 		if err != nil {
 			return nil, err
 		}
-		if len(encoded) <= limit {
+		if size = len(encoded); size <= limit {
 			return encoded, nil
 		}
 	}
-	return nil, tooLarge(len(plain))
-}
-
-func tooLarge(size int) error {
-	return installer.Terminalf(installer.ReasonTooLarge,
-		"the chart with its values and manifests, %d KiB, does not fit into a release Secret of %d KiB even compressed: use a smaller chart, or the method manifest",
-		size>>10, maxReleaseBytes>>10)
+	return nil, installer.Terminalf(installer.ReasonTooLarge,
+		"the release does not fit into the Secret that Helm keeps it in: chart, values and manifests take %d KiB compressed, and there is room for %d KiB: use a chart without the subcharts, CRDs and files that are not needed, or the method manifest",
+		(size+1023)>>10, limit>>10)
 }
 
 func compress(plain []byte, level int) ([]byte, error) {

@@ -13,6 +13,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/drift"
 	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
@@ -32,12 +33,15 @@ type Options struct {
 // the Integration is.
 type Installer struct {
 	options Options
+	drift   *drift.Checker
 }
 
 var _ installer.Installer = (*Installer)(nil)
 
 // New makes an Installer.
-func New(options Options) *Installer { return &Installer{options: options} }
+func New(options Options) *Installer {
+	return &Installer{options: options, drift: drift.NewChecker()}
+}
 
 // Apply implements installer.Installer.
 func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req installer.Request) (installer.Result, error) {

@@ -20,34 +20,34 @@ import (
 func TestUpgradeIsRolledBack(t *testing.T) {
 	ns := namespace(t, "one")
 	kubeconfig := s.bed.Targets[0].Kubeconfig
-	kubectl(t, generic(ns, "app", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
-	waitPhase(t, ns, "app", v1alpha1.PhaseRunning)
+	kubectl(t, generic(ns, "upgraded", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
+	waitPhase(t, ns, "upgraded", v1alpha1.PhaseRunning)
 
-	// Pods that do not count as ready for ten minutes.
-	patch(t, ns, "app", `{"spec":{"autoInstall":{"timeoutSeconds":10,"remediation":{"retries":1},"helmConfig":{"version":"1.1.0","values":{"minReadySeconds":"600"}}}}}`)
-	i := waitCondition(t, ns, "app.one", v1alpha1.ConditionRemediated, metav1.ConditionTrue, "RolledBack")
+	// Pods that do not count as ready for eight minutes.
+	patch(t, ns, "upgraded", `{"spec":{"autoInstall":{"timeoutSeconds":10,"remediation":{"retries":1},"helmConfig":{"version":"1.1.0","values":{"minReadySeconds":"500"}}}}}`)
+	i := waitCondition(t, ns, "upgraded.one", v1alpha1.ConditionRemediated, metav1.ConditionTrue, "RolledBack")
 	if i.Status.Phase != v1alpha1.PhaseFailed || !meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionStalled) || i.Status.Retries != 2 {
 		t.Errorf("phase %s after %d counted failures, conditions %+v", i.Status.Phase, i.Status.Retries, i.Status.Conditions)
 	}
-	r := helmList(t, kubeconfig)["app/app"]
+	r := helmList(t, kubeconfig)["upgraded/upgraded"]
 	if r.Chart != "podinfo-lite-1.0.0" || r.Status != "deployed" {
 		t.Errorf("release is %+v, want the first version, deployed", r)
 	}
-	waitCondition(t, ns, "app.one", v1alpha1.ConditionHealthy, metav1.ConditionTrue, "Passed")
+	waitCondition(t, ns, "upgraded.one", v1alpha1.ConditionHealthy, metav1.ConditionTrue, "Passed")
 
-	kubectl(t, "", "annotate", "integration", "app", "-n", ns, "reconcile=again", "--overwrite")
+	kubectl(t, "", "annotate", "integration", "upgraded", "-n", ns, "reconcile=again", "--overwrite")
 	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
-		i, err := s.ksit.KsitV1alpha1().Installations(ns).Get(ctx, "app.one", metav1.GetOptions{})
+		i, err := s.ksit.KsitV1alpha1().Installations(ns).Get(ctx, "upgraded.one", metav1.GetOptions{})
 		return err == nil && i.Status.LastReconcileRequest == "again" && i.Status.LastOperation.RequestedBy == "the annotation reconcile"
 	}) {
 		t.Error("a reconcile that was asked for is not carried out")
 	}
-	patch(t, ns, "app", `{"spec":{"autoInstall":{"timeoutSeconds":60,"helmConfig":{"version":"1.1.0","values":{"minReadySeconds":null}}}}}`)
-	waitPhase(t, ns, "app", v1alpha1.PhaseRunning)
-	if r := helmList(t, kubeconfig)["app/app"]; r.Chart != "podinfo-lite-1.1.0" || r.Status != "deployed" {
+	patch(t, ns, "upgraded", `{"spec":{"autoInstall":{"timeoutSeconds":60,"helmConfig":{"version":"1.1.0","values":{"minReadySeconds":null}}}}}`)
+	waitPhase(t, ns, "upgraded", v1alpha1.PhaseRunning)
+	if r := helmList(t, kubeconfig)["upgraded/upgraded"]; r.Chart != "podinfo-lite-1.1.0" || r.Status != "deployed" {
 		t.Errorf("release is %+v, want the second version, deployed", r)
 	}
-	if history := helmHistory(t, kubeconfig, "app"); len(history) > 6 {
+	if history := helmHistory(t, kubeconfig, "upgraded"); len(history) > 6 {
 		t.Errorf("%d revisions are kept: %+v", len(history), history)
 	}
 }

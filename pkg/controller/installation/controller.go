@@ -198,7 +198,7 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Installation) error {
 	const message = "spec.enabled is false: nothing is installed or probed, and what is installed stays"
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
-		i.Status.ObservedGeneration = i.Generation
+		i.Status.ObservedGeneration = installation.Generation
 		i.Status.Phase, i.Status.Message = v1alpha1.PhaseDisabled, message
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "Disabled", message)
 	})

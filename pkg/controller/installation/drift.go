@@ -69,11 +69,15 @@ func (c *Controller) findDrift(ctx context.Context, connection *cluster.Connecti
 	timed, cancel := context.WithTimeout(ctx, driftTimeout)
 	defer cancel()
 	found, err := c.Installers[methodOf(i)].Drift(timed, connection, driftCheck(i))
-	if err != nil {
-		if ctx.Err() == nil {
-			klog.FromContext(ctx).V(1).Info("Could not look for drift, will try again", "err", status.Shorten(err.Error(), status.MaxMessage))
-		}
+	if ctx.Err() != nil {
 		return i, ctx.Err()
+	}
+	if err != nil {
+		klog.FromContext(ctx).V(1).Info("Could not look for drift everywhere, will try again", "err", status.Shorten(err.Error(), status.MaxMessage))
+		if found.Total == 0 {
+			// Nothing is known of the rest: what was said before stands.
+			return i, nil
+		}
 	}
 	written, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) { enterDrift(i, found) })
 	if err != nil || written == nil {
@@ -162,12 +166,17 @@ func (c *Controller) correct(ctx context.Context, o observed) error {
 		return err
 	}
 	operation.end()
+	if corrected.Total > 0 {
+		c.Metrics.DriftCorrected(string(begun.Spec.Type), corrected.Total)
+	}
 	if err != nil {
 		operation.Outcome, operation.Message = v1alpha1.OperationFailed, status.Shorten(err.Error(), status.MaxMessage)
 		c.Events.Eventf(begun, nil, "Warning", reasonCannotCorrect, string(operation.Type), "%s", operation.Message)
 	} else {
-		operation.Outcome, operation.Message = v1alpha1.OperationSucceeded, fmt.Sprintf("corrected: %s", driftMessage(corrected))
-		c.Metrics.DriftCorrected(string(begun.Spec.Type), corrected.Total)
+		operation.Outcome, operation.Message = v1alpha1.OperationSucceeded, "there was nothing left to correct"
+		if corrected.Total > 0 {
+			operation.Message = "corrected: " + driftMessage(corrected)
+		}
 		c.Events.Eventf(begun, nil, "Normal", reasonCorrected, string(operation.Type), "%s", operation.Message)
 	}
 	operation.log(ctx, begun, "objects", corrected.Total, "err", operation.Message)

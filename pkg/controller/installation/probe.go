@@ -105,7 +105,7 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 	written, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) {
 		v.enterHealth(i, report)
 		if !d.failing {
-			v.enter(i)
+			v.enter(i, o.installation)
 		}
 	})
 	if err != nil || written == nil {
@@ -247,12 +247,13 @@ func (v verdict) enterHealth(i *v1alpha1.Installation, report health.Report) {
 	setCondition(i, v1alpha1.ConditionHealthy, v.healthy, v.reason, v.detail)
 }
 
-// enter enters what it amounts to.
-func (v verdict) enter(i *v1alpha1.Installation) {
+// enter enters what it amounts to. What was probed is probed: i may have been
+// changed since, and that must not count as seen.
+func (v verdict) enter(i, probed *v1alpha1.Installation) {
 	st := &i.Status
-	st.ObservedGeneration = i.Generation
+	st.ObservedGeneration = probed.Generation
 	if !v.held {
-		st.LastReconcileRequest = i.Spec.ReconcileRequest
+		st.LastReconcileRequest = probed.Spec.ReconcileRequest
 	}
 	st.Phase = v.phase
 	st.Message = status.Shorten(v.message, status.MaxMessage)

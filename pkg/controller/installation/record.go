@@ -50,7 +50,7 @@ func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.Operat
 		RequestedBy: by,
 	}}
 	begun, err := status.Write(ctx, c.Client.Installations(o.installation.Namespace), o.installation, func(i *v1alpha1.Installation) {
-		enterBegin(i, record, o.digest)
+		enterBegin(i, o, record)
 	})
 	if err != nil || begun == nil {
 		return nil, nil, err
@@ -59,16 +59,18 @@ func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.Operat
 	return begun, record, nil
 }
 
-// enterBegin clears what was counted for something else than what begins.
-func enterBegin(i *v1alpha1.Installation, record *operationRecord, digest string) {
+// enterBegin clears what was counted for something else than what begins. What
+// is entered as seen is what was decided by: the Installation may have been
+// changed since, and that must not count as carried out.
+func enterBegin(i *v1alpha1.Installation, o observed, record *operationRecord) {
 	st := &i.Status
-	if st.AttemptedDigest != digest || st.LastReconcileRequest != i.Spec.ReconcileRequest {
+	if st.AttemptedDigest != o.digest || st.LastReconcileRequest != o.installation.Spec.ReconcileRequest {
 		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
 		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
 	}
-	st.AttemptedDigest = digest
-	st.ObservedGeneration = i.Generation
-	st.LastReconcileRequest = i.Spec.ReconcileRequest
+	st.AttemptedDigest = o.digest
+	st.ObservedGeneration = o.installation.Generation
+	st.LastReconcileRequest = o.installation.Spec.ReconcileRequest
 	st.LastOperation = record.status()
 	phase, verb := v1alpha1.PhaseInstalling, "installing"
 	switch record.Type {

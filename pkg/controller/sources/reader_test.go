@@ -124,7 +124,9 @@ func TestOnlyWhatTheMethodUses(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	helm := func(config v1alpha1.HelmConfig) *v1alpha1.AutoInstall { return &v1alpha1.AutoInstall{HelmConfig: &config} }
+	helm := func(config v1alpha1.HelmConfig) *v1alpha1.AutoInstall {
+		return &v1alpha1.AutoInstall{HelmConfig: &config}
+	}
 	from := func(sources ...v1alpha1.ValuesSource) *v1alpha1.AutoInstall {
 		return helm(v1alpha1.HelmConfig{ValuesFrom: sources})
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"helm.sh/helm/v3/pkg/cli/values"
+	clivalues "helm.sh/helm/v3/pkg/cli/values"
 	"helm.sh/helm/v3/pkg/getter"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -146,7 +146,7 @@ func TestMergeIsThatOfHelm(t *testing.T) {
 		}
 		files = append(files, file)
 	}
-	want, err := (&values.Options{ValueFiles: files}).MergeValues(getter.Providers{})
+	want, err := (&clivalues.Options{ValueFiles: files}).MergeValues(getter.Providers{})
 	if err != nil {
 		t.Fatal(err)
 	}

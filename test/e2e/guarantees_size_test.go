@@ -55,7 +55,7 @@ func TestReleaseTooLargeIsRefusedBeforeAnything(t *testing.T) {
 	ns := namespace(t, "one")
 	kubectl(t, generic(ns, "toobig", "big", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
 	waitMessage(t, ns, "toobig", v1alpha1.PhaseFailed, "does not fit")
-	i := waitStatus(t, ns, "toobig.one", "failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
+	i := waitInstallation(t, ns, "toobig.one", "failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
 	if reason := conditionOf(i, v1alpha1.ConditionInstalled).Reason; reason != "TooLarge" {
 		t.Errorf("the reason is %s", reason)
 	}
@@ -77,7 +77,7 @@ func TestThousandObjectsInOneRelease(t *testing.T) {
 	manifest := strings.Replace(generic(ns, "thousand", "many", "1.0.0", []string{"one"}, ""), "timeoutSeconds: 60", "timeoutSeconds: 300", 1)
 	kubectl(t, manifest, "apply", "-f", "-")
 	waitPhase(t, ns, "thousand", v1alpha1.PhaseRunning)
-	i := waitStatus(t, ns, "thousand.one", "installed", func(i *v1alpha1.Installation) bool { return len(i.Status.Releases) == 1 })
+	i := waitInstallation(t, ns, "thousand.one", "installed", func(i *v1alpha1.Installation) bool { return len(i.Status.Releases) == 1 })
 	if n := i.Status.Releases[0].Objects; n != 1000 {
 		t.Errorf("the status counts %d objects", n)
 	}

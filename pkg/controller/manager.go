@@ -42,6 +42,8 @@ const (
 	integrationWorkers = 4
 	targetWorkers      = 16
 	probeWorkers       = 8
+	// chartWorkers ask chart repositories for versions.
+	chartWorkers = 2
 )
 
 // Config is what the controllers need.
@@ -70,6 +72,7 @@ type Manager struct {
 	elector   *elector
 
 	integrations *workers.Pool
+	charts       *workers.Pool
 	targets      *workers.Pool
 	probes       *workers.Pool
 	operations   *workers.Pool
@@ -109,11 +112,27 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	recorder := m.events.NewRecorder(ksitscheme.Scheme, "ksit-controller-manager")
 	reader := host.NewReader(hostClient)
 
+	read := sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()}
+	resolver, ok := m.config.Installers[v1alpha1.InstallMethodHelm].(installer.Resolver)
+	if !ok {
+		return errors.New("the installer of the method helm cannot tell versions of charts")
+	}
+	charts := &integration.Charts{
+		Client:        api,
+		Integrations:  kinds.Integrations().Lister(),
+		Installations: installations,
+		Sources:       read,
+		Resolver:      resolver,
+		Events:        recorder,
+		Changed:       func(key types.NamespacedName) { m.integrations.Add(key) },
+	}
 	integrationController := &integration.Controller{
 		Client:        api,
 		Integrations:  kinds.Integrations().Lister(),
 		Targets:       kinds.IntegrationTargets().Lister(),
 		Installations: installations,
+		Sources:       read,
+		Charts:        charts,
 		Events:        recorder,
 	}
 	targetController := &target.Controller{
@@ -140,6 +159,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	}
 	observe := m.config.Metrics.ObserveReconcile
 	m.integrations = workers.NewPool("integration", integrationController.Reconcile, observe)
+	m.charts = workers.NewPool("chart", charts.Reconcile, observe)
 	m.targets = workers.NewPool("target", targetController.Reconcile, observe)
 	m.probes = workers.NewPool("installation", installationController.Reconcile, observe)
 	m.operations = workers.NewPool("operation", installationController.Operate, observe)
@@ -187,6 +207,7 @@ func (m *Manager) work(ctx context.Context) error {
 	klog.FromContext(ctx).Info("Controllers started", "workers", m.config.Workers)
 	var pools sync.WaitGroup
 	pools.Go(func() { m.integrations.Run(ctx, integrationWorkers) })
+	pools.Go(func() { m.charts.Run(ctx, chartWorkers) })
 	pools.Go(func() { m.targets.Run(ctx, targetWorkers) })
 	pools.Go(func() { m.probes.Run(ctx, probeWorkers) })
 	pools.Go(func() { m.operations.Run(ctx, m.config.Workers) })

@@ -35,35 +35,63 @@ type routes struct {
 
 func (r routes) forIntegrations() cache.ResourceEventHandler {
 	return handler[v1alpha1.Integration]{
-		added:   func(i *v1alpha1.Integration) { r.manager.integrations.AddObject(i) },
-		removed: func(i *v1alpha1.Integration) { r.manager.integrations.AddObject(i) },
+		added:   r.integration,
+		removed: r.integration,
 		changed: func(before, after *v1alpha1.Integration) {
-			if specChanged(before, after) || before.Annotations[v1alpha1.AnnotationReconcile] != after.Annotations[v1alpha1.AnnotationReconcile] {
+			switch {
+			case specChanged(before, after) || before.Annotations[v1alpha1.AnnotationReconcile] != after.Annotations[v1alpha1.AnnotationReconcile]:
+				r.integration(after)
+			case versions(before) != versions(after):
+				// Found out by the workers that ask repositories.
 				r.manager.integrations.AddObject(after)
 			}
 		},
 	}
 }
 
+func (r routes) integration(i *v1alpha1.Integration) {
+	r.manager.integrations.AddObject(i)
+	r.manager.charts.AddObject(i)
+}
+
+// versions is what the chart of an Integration was found to stand for, but for
+// the time.
+func versions(i *v1alpha1.Integration) v1alpha1.ResolvedChart {
+	if i.Status.ResolvedChart == nil {
+		return v1alpha1.ResolvedChart{}
+	}
+	resolved := *i.Status.ResolvedChart
+	resolved.CheckedAt = nil
+	return resolved
+}
+
 func (r routes) forTargets() cache.ResourceEventHandler {
 	all := func(t *v1alpha1.IntegrationTarget) {
 		r.manager.targets.AddObject(t)
-		r.installationsOn(t)
-		r.selecting(t.Namespace)
+		r.installationsOn(t, everything)
+		r.integrationsOf(t.Namespace, concerned)
 	}
 	return handler[v1alpha1.IntegrationTarget]{
 		added:   all,
 		removed: all,
 		changed: func(before, after *v1alpha1.IntegrationTarget) {
 			spec := specChanged(before, after)
+			labelled := !labels.Equals(before.Labels, after.Labels)
+			ready := before.Status.Ready != after.Status.Ready
 			if spec {
 				r.manager.targets.AddObject(after)
 			}
-			if spec || before.Status.Ready != after.Status.Ready || !sameReady(before, after) {
-				r.installationsOn(after)
+			switch {
+			case spec || ready || !sameReady(before, after):
+				r.installationsOn(after, everything)
+			case labelled || !labels.Equals(before.Annotations, after.Annotations):
+				r.installationsOn(after, templated)
 			}
-			if spec || !labels.Equals(before.Labels, after.Labels) {
-				r.selecting(after.Namespace)
+			switch {
+			case spec || labelled:
+				r.integrationsOf(after.Namespace, concerned)
+			case ready:
+				r.integrationsOf(after.Namespace, rollsOut)
 			}
 		},
 	}
@@ -81,44 +109,84 @@ func (r routes) forInstallations() cache.ResourceEventHandler {
 			r.manager.probes.AddObject(i)
 			owner(i, joinStatusAfter)
 			target(i)
+			r.dependants(i)
 		},
 		removed: func(i *v1alpha1.Installation) {
 			r.manager.probes.AddObject(i)
 			owner(i, 0)
 			target(i)
+			r.dependants(i)
 		},
 		changed: func(before, after *v1alpha1.Installation) {
 			if specChanged(before, after) {
 				r.manager.probes.AddObject(after)
 			}
 			owner(after, joinStatusAfter)
+			if runs(before) != runs(after) {
+				r.dependants(after)
+			}
 		},
 	}
 }
 
-// installationsOn has everything on a target reconciled: it became ready, or
-// ceased to be.
-func (r routes) installationsOn(target *v1alpha1.IntegrationTarget) {
-	list, err := r.installations.OnTarget(types.NamespacedName{Namespace: target.Namespace, Name: target.Name})
+// runs tells whether what depends on an Installation may go on.
+func runs(i *v1alpha1.Installation) bool {
+	return i.DeletionTimestamp == nil && i.Status.Phase == v1alpha1.PhaseRunning && i.Status.ObservedGeneration == i.Generation
+}
+
+// dependants has those Installations on the same target reconciled that wait
+// for this one, or should.
+func (r routes) dependants(of *v1alpha1.Installation) {
+	target := types.NamespacedName{Namespace: of.Namespace, Name: of.Spec.Target}
+	r.installationsAt(target, func(i *v1alpha1.Installation) bool {
+		return slices.ContainsFunc(i.Spec.DependsOn, func(d v1alpha1.IntegrationDependency) bool { return d.Name == of.Spec.Integration })
+	})
+}
+
+func everything(*v1alpha1.Installation) bool { return true }
+
+// templated tells whether labels and annotations of the target are part of what
+// is installed.
+func templated(i *v1alpha1.Installation) bool {
+	install := i.Spec.AutoInstall
+	return install != nil && install.HelmConfig != nil && install.HelmConfig.TemplateValues
+}
+
+// installationsOn has those on a target reconciled: it became ready, or ceased to
+// be, or is called something else.
+func (r routes) installationsOn(target *v1alpha1.IntegrationTarget, which func(*v1alpha1.Installation) bool) {
+	r.installationsAt(types.NamespacedName{Namespace: target.Namespace, Name: target.Name}, which)
+}
+
+func (r routes) installationsAt(target types.NamespacedName, which func(*v1alpha1.Installation) bool) {
+	list, err := r.installations.OnTarget(target)
 	if err != nil {
 		runtime.HandleError(err)
 		return
 	}
 	for _, installation := range list {
-		r.manager.probes.AddObject(installation)
+		if which(installation) {
+			r.manager.probes.AddObject(installation)
+		}
 	}
 }
 
-// selecting has those Integrations of a namespace reconciled that select
-// targets by label.
-func (r routes) selecting(namespace string) {
+// rollsOut tells whether it counts for an Integration which targets can be
+// reached.
+func rollsOut(i *v1alpha1.Integration) bool { return i.Spec.Rollout != nil }
+
+// concerned tells whether the labels of targets count for an Integration.
+func concerned(i *v1alpha1.Integration) bool { return i.Spec.TargetSelector != nil || rollsOut(i) }
+
+// integrationsOf has those of a namespace reconciled that a target may concern.
+func (r routes) integrationsOf(namespace string, which func(*v1alpha1.Integration) bool) {
 	list, err := r.integrations.Integrations(namespace).List(labels.Everything())
 	if err != nil {
 		runtime.HandleError(err)
 		return
 	}
 	for _, integration := range list {
-		if integration.Spec.TargetSelector != nil {
+		if which(integration) {
 			r.manager.integrations.AddObject(integration)
 		}
 	}
@@ -145,35 +213,4 @@ func sameReady(before, after *v1alpha1.IntegrationTarget) bool {
 		return ""
 	}
 	return message(before) == message(after)
-}
-
-// handler hands the objects of an informer on by their type, tombstones
-// unwrapped.
-type handler[T any] struct {
-	added   func(*T)
-	changed func(before, after *T)
-	removed func(*T)
-}
-
-func (h handler[T]) OnAdd(obj any, _ bool) {
-	if t, ok := obj.(*T); ok {
-		h.added(t)
-	}
-}
-
-func (h handler[T]) OnUpdate(before, after any) {
-	b, ok := before.(*T)
-	a, also := after.(*T)
-	if ok && also {
-		h.changed(b, a)
-	}
-}
-
-func (h handler[T]) OnDelete(obj any) {
-	if tombstone, gone := obj.(cache.DeletedFinalStateUnknown); gone {
-		obj = tombstone.Obj
-	}
-	if t, ok := obj.(*T); ok {
-		h.removed(t)
-	}
 }

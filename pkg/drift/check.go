@@ -39,6 +39,8 @@ type check struct {
 
 	// fresh has discovery read anew once, for a kind that is not in it.
 	fresh sync.Once
+	// large has CRDs compared one at a time: each can take tens of megabytes.
+	large sync.Mutex
 }
 
 func newCheck(conn *cluster.Connection, release Release) *check {
@@ -93,6 +95,10 @@ func (k *check) compareAll(ctx context.Context, due []object.ObjMetadata, record
 	group.SetLimit(parallel)
 	for _, id := range due {
 		group.Go(func() error {
+			if id.GroupKind == crdKind {
+				k.large.Lock()
+				defer k.large.Unlock()
+			}
 			d, seen, err := k.compare(ctx, id)
 			mu.Lock()
 			defer mu.Unlock()

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -101,6 +103,9 @@ func (k *check) difference(ctx context.Context, client dynamic.ResourceInterface
 	if !answer.loose && answer.want.GetResourceVersion() != live.GetResourceVersion() {
 		return nil, errMoving
 	}
+	if sameContent(answer.want, live) {
+		return nil, nil
+	}
 	ignored, err := k.ignored(ctx, id, answer.want, live)
 	if err != nil {
 		return nil, err
@@ -112,6 +117,19 @@ func (k *check) difference(ctx context.Context, client dynamic.ResourceInterface
 		return nil, nil
 	}
 	return &Difference{ID: id, Applied: applied, Live: live, client: client, restored: restored, kept: d.kept, fields: firstFields(d.fields)}, nil
+}
+
+// sameContent spares most objects the walk, and the copy of them that it takes.
+// Of the metadata those count that can be applied.
+func sameContent(want, live *unstructured.Unstructured) bool {
+	for key, value := range want.Object {
+		if key != "metadata" && key != "status" && !reflect.DeepEqual(value, live.Object[key]) {
+			return false
+		}
+	}
+	return len(want.Object) == len(live.Object) &&
+		maps.Equal(want.GetLabels(), live.GetLabels()) && maps.Equal(want.GetAnnotations(), live.GetAnnotations()) &&
+		slices.Equal(want.GetFinalizers(), live.GetFinalizers()) && reflect.DeepEqual(want.GetOwnerReferences(), live.GetOwnerReferences())
 }
 
 // ignored returns what tells which fields of an object may differ.

@@ -21,8 +21,12 @@ const (
 	caKey          = "ca.crt"
 )
 
-// maxAccessBytes bounds each value, some hundred times what is common.
-const maxAccessBytes = 64 << 10
+// What is common is a hundredth of maxAccessBytes; but the CA certificates may be
+// those of a whole system.
+const (
+	maxAccessBytes = 64 << 10
+	maxCABytes     = 256 << 10
+)
 
 // AccessFromSecrets returns what the data of the Secrets of secretRef and
 // caSecretRef give. One that is not referred to is nil; the caller gives an empty
@@ -93,8 +97,8 @@ func (a *Access) readCA(ca map[string][]byte) error {
 	switch {
 	case len(ca[caKey]) == 0:
 		return fmt.Errorf("it has no key %s", caKey)
-	case len(ca[caKey]) > maxAccessBytes:
-		return fmt.Errorf("the value of key %s is larger than %d KiB", caKey, maxAccessBytes>>10)
+	case len(ca[caKey]) > maxCABytes:
+		return fmt.Errorf("the value of key %s is larger than %d KiB", caKey, maxCABytes>>10)
 	case !x509.NewCertPool().AppendCertsFromPEM(ca[caKey]):
 		return errors.New("the value of key " + caKey + " holds no certificate in PEM")
 	}

@@ -47,7 +47,7 @@ func TestAccessFromSecrets(t *testing.T) {
 		"too large a token":              {secret: map[string]string{"token": strings.Repeat("topsecret", 8<<10)}, fails: "key token is larger than 64 KiB"},
 		"a Secret of the CA without one": {ca: map[string]string{"tls.crt": authority.pem}, fails: "no key ca.crt"},
 		"a CA that is not PEM":           {ca: map[string]string{"ca.crt": "topsecret"}, fails: "ca.crt holds no certificate"},
-		"too large a CA":                 {ca: map[string]string{"ca.crt": strings.Repeat("topsecret", 8<<10)}, fails: "ca.crt is larger"},
+		"too large a CA":                 {ca: map[string]string{"ca.crt": strings.Repeat("topsecret", 32<<10)}, fails: "ca.crt is larger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := AccessFromSecrets(asData(test.secret), asData(test.ca))

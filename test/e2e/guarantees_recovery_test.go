@@ -61,7 +61,7 @@ func TestFailingUpgradesKeepTheHistoryBounded(t *testing.T) {
 	for n := range 2 * historyBound {
 		request := fmt.Sprintf("again-%d", n)
 		kubectl(t, "", "annotate", "integration", "weekend", "-n", ns, "--overwrite", "reconcile="+request)
-		waitInstallation(t, ns, "weekend.one", "failed once more", func(i *v1alpha1.Installation) bool {
+		waitStatus(t, ns, "weekend.one", "failed once more", func(i *v1alpha1.Installation) bool {
 			last := i.Status.LastOperation
 			return i.Status.LastReconcileRequest == request && last != nil && last.Outcome != v1alpha1.OperationRunning && i.Status.Failures > 0
 		})
@@ -94,8 +94,8 @@ func TestTransientFailureMendsItself(t *testing.T) {
 	charts.SetFault(archive, chartserver.Fault{Status: 503})
 	t.Cleanup(func() { charts.ClearFault(archive) })
 	kubectl(t, generic(ns, "outage", "podinfo-lite", "0.9.0", []string{"one"}, "    remediation: {retries: 0}\n"), "apply", "-f", "-")
-	waitInstallation(t, ns, "outage.one", "failed twice", func(i *v1alpha1.Installation) bool { return i.Status.Failures >= 2 })
-	i := waitInstallation(t, ns, "outage.one", "about to be tried again", func(i *v1alpha1.Installation) bool { return i.Status.NextRetryTime != nil })
+	waitStatus(t, ns, "outage.one", "failed twice", func(i *v1alpha1.Installation) bool { return i.Status.Failures >= 2 })
+	i := waitStatus(t, ns, "outage.one", "about to be tried again", func(i *v1alpha1.Installation) bool { return i.Status.NextRetryTime != nil })
 	if stalled := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Status == metav1.ConditionTrue {
 		t.Errorf("given up: %+v", stalled)
 	}
@@ -114,7 +114,7 @@ func TestSpentRetriesStallUntilAskedAgain(t *testing.T) {
 	stalled := func(i *v1alpha1.Installation) bool {
 		return meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionStalled) && i.Status.Phase == v1alpha1.PhaseFailed
 	}
-	i := waitInstallation(t, ns, "hopeless.one", "Stalled", stalled)
+	i := waitStatus(t, ns, "hopeless.one", "Stalled", stalled)
 	if i.Status.NextRetryTime != nil || i.Status.Failures != 2 {
 		t.Errorf("after the first attempt and one retry: %d failures, the next attempt at %v", i.Status.Failures, i.Status.NextRetryTime)
 	}
@@ -145,8 +145,8 @@ func TestSpentRetriesStallUntilAskedAgain(t *testing.T) {
 	}
 }
 
-// waitInstallation waits until an Installation is as wanted.
-func waitInstallation(t testing.TB, ns, name, what string, wanted func(*v1alpha1.Installation) bool) *v1alpha1.Installation {
+// waitStatus waits until an Installation is as wanted.
+func waitStatus(t testing.TB, ns, name, what string, wanted func(*v1alpha1.Installation) bool) *v1alpha1.Installation {
 	t.Helper()
 	var last *v1alpha1.Installation
 	if !poll(t.Context(), eventually, func(ctx context.Context) bool {

@@ -55,7 +55,7 @@ func TestReleaseTooLargeIsRefusedBeforeAnything(t *testing.T) {
 	ns := namespace(t, "one")
 	kubectl(t, generic(ns, "toobig", "big", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
 	waitMessage(t, ns, "toobig", v1alpha1.PhaseFailed, "does not fit")
-	i := waitInstallation(t, ns, "toobig.one", "failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
+	i := waitStatus(t, ns, "toobig.one", "failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
 	if reason := conditionOf(i, v1alpha1.ConditionInstalled).Reason; reason != "TooLarge" {
 		t.Errorf("the reason is %s", reason)
 	}
@@ -77,7 +77,7 @@ func TestThousandObjectsInOneRelease(t *testing.T) {
 	manifest := strings.Replace(generic(ns, "thousand", "many", "1.0.0", []string{"one"}, ""), "timeoutSeconds: 60", "timeoutSeconds: 300", 1)
 	kubectl(t, manifest, "apply", "-f", "-")
 	waitPhase(t, ns, "thousand", v1alpha1.PhaseRunning)
-	i := waitInstallation(t, ns, "thousand.one", "installed", func(i *v1alpha1.Installation) bool { return len(i.Status.Releases) == 1 })
+	i := waitStatus(t, ns, "thousand.one", "installed", func(i *v1alpha1.Installation) bool { return len(i.Status.Releases) == 1 })
 	if n := i.Status.Releases[0].Objects; n != 1000 {
 		t.Errorf("the status counts %d objects", n)
 	}
@@ -102,19 +102,19 @@ func TestObjectsStaySmallWithManyTargets(t *testing.T) {
 	}
 	size := func(targets int) int {
 		kubectl(t, generic(ns, "wide", "podinfo-lite", "1.0.0", names[:targets], ""), "apply", "-f", "-")
-		var status v1alpha1.IntegrationStatus
 		if !poll(t.Context(), eventually, func(ctx context.Context) bool {
-			i, err := s.ksit.KsitV1alpha1().Integrations(ns).Get(ctx, "wide", metav1.GetOptions{})
-			if err != nil {
-				return false
-			}
-			status = i.Status
 			list, err := s.ksit.KsitV1alpha1().Installations(ns).List(ctx, metav1.ListOptions{})
-			return err == nil && len(list.Items) == targets && status.Targets == int32(targets)
+			return err == nil && len(list.Items) == targets
 		}) {
-			t.Fatalf("the status does not count %d targets: %+v", targets, status)
+			t.Fatalf("there are not %d Installations", targets)
 		}
-		return sizeOf(t, status)
+		quiet(t)
+		i, err := s.ksit.KsitV1alpha1().Integrations(ns).Get(t.Context(), "wide", metav1.GetOptions{})
+		must(t, err)
+		if i.Status.Targets != int32(targets) {
+			t.Errorf("the status counts %d targets, not %d", i.Status.Targets, targets)
+		}
+		return sizeOf(t, i.Status)
 	}
 	small := size(few)
 	large := size(many)

@@ -28,7 +28,7 @@ func TestStatusTellsTheTruth(t *testing.T) {
 	t.Run("an object that somebody deleted", func(t *testing.T) {
 		must(t, clientOf(t, target).AppsV1().Deployments("honest").Delete(t.Context(), "honest", metav1.DeleteOptions{}))
 		waitMessage(t, ns, "honest", v1alpha1.PhaseDegraded, "Deployment", "honest")
-		i := waitInstallation(t, ns, "honest.one", "Degraded", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseDegraded })
+		i := waitStatus(t, ns, "honest.one", "Degraded", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseDegraded })
 		if len(i.Status.Unhealthy) == 0 || i.Status.Unhealthy[0].Kind != "Deployment" || meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionReady) {
 			t.Errorf("unhealthy are %+v, conditions %+v", i.Status.Unhealthy, i.Status.Conditions)
 		}
@@ -37,7 +37,7 @@ func TestStatusTellsTheTruth(t *testing.T) {
 		manifest := strings.Replace(generic(ns, "unfit", "broken", "1.0.0", []string{"one"}, ""), "timeoutSeconds: 60", "timeoutSeconds: 10", 1)
 		kubectl(t, manifest, "apply", "-f", "-")
 		waitMessage(t, ns, "unfit", v1alpha1.PhaseFailed, "Deployment", "unfit")
-		i := waitInstallation(t, ns, "unfit.one", "Failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
+		i := waitStatus(t, ns, "unfit.one", "Failed", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseFailed })
 		if c := conditionOf(i, v1alpha1.ConditionInstalled); c.Status != metav1.ConditionFalse || c.Reason != "NotReady" {
 			t.Errorf("the condition Installed is %+v", c)
 		}
@@ -90,7 +90,7 @@ spec:
 	quiet(t)
 
 	for _, name := range []string{"mesh.three", "scaled.three"} {
-		i := waitInstallation(t, ns, name, "looked at for drift", func(i *v1alpha1.Installation) bool {
+		i := waitStatus(t, ns, name, "looked at for drift", func(i *v1alpha1.Installation) bool {
 			return conditionOf(i, v1alpha1.ConditionDrifted).Status != ""
 		})
 		if c := conditionOf(i, v1alpha1.ConditionDrifted); c.Status != metav1.ConditionFalse {
@@ -136,7 +136,7 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 		return object.Data["message"]
 	}
 
-	i := waitInstallation(t, ns, "drifts.one", "Drifted", func(i *v1alpha1.Installation) bool {
+	i := waitStatus(t, ns, "drifts.one", "Drifted", func(i *v1alpha1.Installation) bool {
 		return meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionDrifted)
 	})
 	if len(i.Status.Drifted) != 1 || i.Status.Drifted[0].Kind != "ConfigMap" || !hasAll(strings.Join(i.Status.Drifted[0].Fields, " "), []string{"/data/message"}) {
@@ -150,7 +150,7 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 		last := i.Status.LastOperation
 		return conditionOf(i, v1alpha1.ConditionDrifted).Status == metav1.ConditionFalse && last.Type == v1alpha1.OperationCorrect && last.Outcome == v1alpha1.OperationSucceeded
 	}
-	waitInstallation(t, ns, "drifts.one", "corrected", corrected)
+	waitStatus(t, ns, "drifts.one", "corrected", corrected)
 	if m := message(); m != "hello" {
 		t.Errorf("after the correction the message is %q", m)
 	}

@@ -21,7 +21,7 @@ func TestFixIsAppliedAtOnce(t *testing.T) {
 	ns := namespace(t, "one")
 	manifest := strings.Replace(generic(ns, "waits", "broken", "1.0.0", []string{"one"}, ""), "timeoutSeconds: 60", hour, 1)
 	kubectl(t, manifest, "apply", "-f", "-")
-	waitInstallation(t, ns, "waits.one", "waiting", func(i *v1alpha1.Installation) bool {
+	waitStatus(t, ns, "waits.one", "waiting", func(i *v1alpha1.Installation) bool {
 		return i.Status.LastOperation != nil && i.Status.LastOperation.Outcome == v1alpha1.OperationRunning
 	})
 	deploymentThere(t, "waits")

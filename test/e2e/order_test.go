@@ -22,7 +22,7 @@ func TestDependsOn(t *testing.T) {
 	waitMessage(t, ns, "second", v1alpha1.PhasePending, "first")
 	kubectl(t, generic(ns, "first", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
 	waitPhase(t, ns, "first", v1alpha1.PhaseRunning)
-	waitInstallation(t, ns, "second.one", v1alpha1.PhaseRunning)
+	waitInstallation(t, ns, "second.one", "to be Running", func(i *v1alpha1.Installation) bool { return i.Status.Phase == v1alpha1.PhaseRunning })
 	waitMessage(t, ns, "second", v1alpha1.PhasePending, "two")
 	kubectl(t, "", "patch", "integration", "first", "-n", ns, "--type=merge", "-p", `{"spec":{"targetClusters":["one","two"]}}`)
 	waitPhase(t, ns, "second", v1alpha1.PhaseRunning)
@@ -85,16 +85,6 @@ func TestRangeIsPinned(t *testing.T) {
 	inst, err := s.ksit.KsitV1alpha1().Installations(ns).Get(t.Context(), "app.one", metav1.GetOptions{})
 	if err != nil || inst.Spec.AutoInstall.HelmConfig.Version != "1.0.0" {
 		t.Errorf("the Installation has version %q (%v)", inst.Spec.AutoInstall.HelmConfig.Version, err)
-	}
-}
-
-func waitInstallation(t testing.TB, namespace, name string, phase v1alpha1.Phase) {
-	t.Helper()
-	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
-		i, err := s.ksit.KsitV1alpha1().Installations(namespace).Get(ctx, name, metav1.GetOptions{})
-		return err == nil && i.Status.Phase == phase
-	}) {
-		t.Fatalf("Installation %s/%s did not become %s", namespace, name, phase)
 	}
 }
 

@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/status"
 )
@@ -24,7 +21,7 @@ const (
 
 // aggregate computes the status of an Integration from its Installations. It
 // changes the status only, and the order of the Installations.
-func aggregate(integration *v1alpha1.Integration, wanted selection, installations []*v1alpha1.Installation) {
+func aggregate(integration *v1alpha1.Integration, wanted selection, installations []*v1alpha1.Installation, progress progress) {
 	slices.SortFunc(installations, func(a, b *v1alpha1.Installation) int {
 		if d := status.Worse(phaseOf(a), phaseOf(b)); d != 0 {
 			return d
@@ -50,12 +47,16 @@ func aggregate(integration *v1alpha1.Integration, wanted selection, installation
 	s.Chart = source(integration)
 	s.Version = versions(installations)
 	s.TargetSummaries = summaries(installations)
-	s.Phase, s.Message = sumUp(integration, wanted, installations)
-	setConditions(integration, installations)
+	if !progress.resolving {
+		s.Updated = int32(progress.plan.Updated)
+	}
+	s.Phase, s.Message = sumUp(integration, wanted, installations, progress)
+	setConditions(integration, installations, progress)
 }
 
 // phaseOf is the phase of an Installation with regard to its present spec:
-// what was true of an earlier spec is not said of this one.
+// what was true of an earlier spec is not said of this one. While it waits for
+// its turn, what it runs stays what it runs.
 func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase {
 	phase := installation.Status.Phase
 	switch {
@@ -63,7 +64,7 @@ func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase {
 		return v1alpha1.PhaseUninstalling
 	case phase == "":
 		return v1alpha1.PhasePending
-	case phase == v1alpha1.PhaseRunning && installation.Status.ObservedGeneration != installation.Generation:
+	case phase == v1alpha1.PhaseRunning && installation.Spec.WaitsFor == "" && installation.Status.ObservedGeneration != installation.Generation:
 		return v1alpha1.PhaseUpgrading
 	default:
 		return phase
@@ -71,11 +72,12 @@ func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase {
 }
 
 func isInstalled(installation *v1alpha1.Installation) bool {
-	return installation.Status.ObservedGeneration == installation.Generation &&
+	return installation.Spec.WaitsFor == "" && installation.Status.ObservedGeneration == installation.Generation &&
 		status.IsTrue(installation.Status.Conditions, v1alpha1.ConditionInstalled)
 }
 
-func sumUp(integration *v1alpha1.Integration, wanted selection, sorted []*v1alpha1.Installation) (v1alpha1.Phase, string) {
+// sumUp returns the phase and what there is to say about it.
+func sumUp(integration *v1alpha1.Integration, wanted selection, sorted []*v1alpha1.Installation, progress progress) (v1alpha1.Phase, string) {
 	switch {
 	case integration.DeletionTimestamp != nil:
 		return v1alpha1.PhaseUninstalling, uninstalling(sorted)
@@ -86,22 +88,79 @@ func sumUp(integration *v1alpha1.Integration, wanted selection, sorted []*v1alph
 			"label the targets again, or delete the Integration to uninstall", len(sorted))
 	case len(wanted.targets) == 0:
 		return v1alpha1.PhasePending, "spec.targetSelector matches no IntegrationTarget of this namespace"
+	case progress.resolving:
+		return resolving(integration, sorted)
 	case len(sorted) < len(wanted.targets):
 		return v1alpha1.PhasePending, fmt.Sprintf("preparing %d targets", len(wanted.targets))
 	}
-	worst := sorted[0]
-	if phase := phaseOf(worst); phase != v1alpha1.PhaseRunning {
-		message := worst.Status.Message
+	phase := phaseOf(sorted[0])
+	var parts []string
+	if progress.cycle != "" {
+		parts = append(parts, inCircle(progress.cycle))
+	}
+	if text := notable(sorted); text != "" {
+		parts = append(parts, text)
+	}
+	if text := progress.plan.Message; text != "" {
+		parts = append(parts, text)
+		if (phase == v1alpha1.PhasePending || phase == v1alpha1.PhaseRunning) && slices.ContainsFunc(sorted, outdated) {
+			// The change goes on, also while no cluster is in the midst of it.
+			phase = v1alpha1.PhaseUpgrading
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, fmt.Sprintf("running on %d of %d targets", len(sorted), len(wanted.targets)))
+		if config := chartOf(integration); config != nil && resolves(integration.Status.ResolvedChart, config) {
+			if note := newerVersion(integration.Status.ResolvedChart); note != "" {
+				parts = append(parts, note)
+			}
+		}
+	}
+	return phase, status.Shorten(strings.Join(parts, "; "), status.MaxMessage)
+}
+
+// notable says what there is to say about the worst cluster; nothing where all
+// run, or merely wait for their turn.
+func notable(sorted []*v1alpha1.Installation) string {
+	for i, installation := range sorted {
+		phase := phaseOf(installation)
+		if phase == v1alpha1.PhaseRunning || (phase == v1alpha1.PhasePending && installation.Spec.WaitsFor != "") {
+			continue
+		}
+		message := installation.Status.Message
 		if message == "" {
 			message = "waits for its turn"
 		}
-		text := fmt.Sprintf("%s: %s", worst.Spec.Target, message)
-		if others := countPhase(sorted[1:], phase); others > 0 {
+		text := fmt.Sprintf("%s: %s", installation.Spec.Target, message)
+		if others := countPhase(sorted[i+1:], phase); others > 0 {
 			text += fmt.Sprintf(" (and %d more %s)", others, phase)
 		}
-		return phase, status.Shorten(text, status.MaxMessage)
+		return text
 	}
-	return v1alpha1.PhaseRunning, fmt.Sprintf("running on %d of %d targets", len(sorted), len(wanted.targets))
+	return ""
+}
+
+// outdated tells whether an Installation runs what was asked for before.
+func outdated(installation *v1alpha1.Installation) bool {
+	return installation.Spec.WaitsFor != "" && touched(installation)
+}
+
+func resolving(integration *v1alpha1.Integration, sorted []*v1alpha1.Installation) (v1alpha1.Phase, string) {
+	phase, message := v1alpha1.PhasePending, "asking the repository what the version of the chart stands for"
+	if config := chartOf(integration); config != nil {
+		message = fmt.Sprintf("asking the repository what version %s of chart %s stands for", config.Version, config.Chart)
+	}
+	if len(sorted) == 0 {
+		return phase, message
+	}
+	if phase = phaseOf(sorted[0]); phase == v1alpha1.PhaseRunning {
+		phase = v1alpha1.PhaseUpgrading
+	}
+	return phase, message
+}
+
+func inCircle(cycle string) string {
+	return fmt.Sprintf("spec.dependsOn makes Integrations wait for each other: %s: drop one of these dependencies", cycle)
 }
 
 func uninstalling(sorted []*v1alpha1.Installation) string {
@@ -123,81 +182,4 @@ func countPhase(installations []*v1alpha1.Installation, phase v1alpha1.Phase) in
 		}
 	}
 	return n
-}
-
-func setConditions(integration *v1alpha1.Integration, sorted []*v1alpha1.Installation) {
-	s := &integration.Status
-	set := func(kind string, value bool, reason, message string) {
-		status.Set(&s.Conditions, integration.Generation, kind, status.Bool(value), reason, message)
-	}
-	set(v1alpha1.ConditionReady, s.Phase == v1alpha1.PhaseRunning, string(s.Phase), s.Message)
-	switch s.Phase {
-	case v1alpha1.PhasePending, v1alpha1.PhaseInstalling, v1alpha1.PhaseUpgrading, v1alpha1.PhaseUninstalling:
-		set(v1alpha1.ConditionProgressing, true, string(s.Phase), s.Message)
-	default:
-		set(v1alpha1.ConditionProgressing, false, string(s.Phase), "no work goes on")
-	}
-	for _, installation := range sorted {
-		if stalled := meta.FindStatusCondition(installation.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Status == metav1.ConditionTrue {
-			set(v1alpha1.ConditionStalled, true, stalled.Reason, fmt.Sprintf("%s: %s", installation.Spec.Target, stalled.Message))
-			return
-		}
-	}
-	set(v1alpha1.ConditionStalled, false, "AsExpected", "no target needs help")
-}
-
-// source names what is installed, for the column CHART.
-func source(integration *v1alpha1.Integration) string {
-	auto := integration.Spec.AutoInstall
-	switch {
-	case auto == nil || !auto.Enabled:
-		return ""
-	case auto.HelmConfig != nil:
-		return auto.HelmConfig.Chart
-	case auto.ManifestConfig == nil:
-		return ""
-	case auto.ManifestConfig.ConfigMapRef != nil:
-		return "configmap/" + auto.ManifestConfig.ConfigMapRef.Name
-	case auto.ManifestConfig.URL != "":
-		return auto.ManifestConfig.URL
-	default:
-		return "inline"
-	}
-}
-
-// versionOf is the version of what the user named: the last release, after
-// those that it needs.
-func versionOf(installation *v1alpha1.Installation) string {
-	if n := len(installation.Status.Releases); n > 0 {
-		return installation.Status.Releases[n-1].Version
-	}
-	return ""
-}
-
-func versions(installations []*v1alpha1.Installation) string {
-	var all []string
-	for _, installation := range installations {
-		if version := versionOf(installation); version != "" && !slices.Contains(all, version) {
-			all = append(all, version)
-		}
-	}
-	slices.Sort(all)
-	if len(all) > maxVersions {
-		all = append(all[:maxVersions], "…")
-	}
-	return strings.Join(all, ",")
-}
-
-func summaries(sorted []*v1alpha1.Installation) []v1alpha1.TargetSummary {
-	sorted = sorted[:min(len(sorted), maxSummaries)]
-	lines := make([]v1alpha1.TargetSummary, 0, len(sorted))
-	for _, installation := range sorted {
-		lines = append(lines, v1alpha1.TargetSummary{
-			Target:  installation.Spec.Target,
-			Phase:   phaseOf(installation),
-			Version: versionOf(installation),
-			Message: status.Shorten(installation.Status.Message, maxSummaryMessage),
-		})
-	}
-	return lines
 }

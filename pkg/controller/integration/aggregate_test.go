@@ -28,7 +28,7 @@ func integration() *v1alpha1.Integration {
 }
 
 func on(target string, phase v1alpha1.Phase, mutate ...func(*v1alpha1.Installation)) *v1alpha1.Installation {
-	i := newInstallation(integration(), target)
+	i := newInstallation(integration(), installationSpec(integration(), target))
 	i.Generation = 1
 	i.Status = v1alpha1.InstallationStatus{
 		ObservedGeneration: 1, Phase: phase, Message: "says " + target,
@@ -53,6 +53,7 @@ func TestAggregate(t *testing.T) {
 		mutate        func(*v1alpha1.Integration)
 		wanted        selection
 		installations []*v1alpha1.Installation
+		progress      progress
 		phase         v1alpha1.Phase
 		counts        string // targets/installed/healthy/failed
 		message       string
@@ -87,7 +88,7 @@ func TestAggregate(t *testing.T) {
 			if tc.mutate != nil {
 				tc.mutate(i)
 			}
-			aggregate(i, tc.wanted, tc.installations)
+			aggregate(i, tc.wanted, tc.installations, tc.progress)
 			s := i.Status
 			if s.Phase != tc.phase || !strings.Contains(s.Message, tc.message) {
 				t.Errorf("phase %s, message %q; want %s and %q", s.Phase, s.Message, tc.phase, tc.message)
@@ -118,7 +119,7 @@ func TestAggregateStaysSmall(t *testing.T) {
 		}))
 	}
 	i := integration()
-	aggregate(i, wanted, installations)
+	aggregate(i, wanted, installations, progress{})
 	data, err := i.Marshal()
 	if err != nil {
 		t.Fatal(err)

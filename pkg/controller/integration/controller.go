@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package integration expands every Integration into Installations, one for
-// each target, and joins what they report into the status of the Integration.
+// each target, lets a change reach them in the order that its rollout says, and
+// joins what they report into the status of the Integration.
+//
+// Charts does the part of that which asks chart repositories, in a pool of its
+// own: what version a range stands for, and whether there is a newer one.
 package integration
 
 import (
@@ -12,12 +16,10 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/index"
@@ -32,7 +34,15 @@ type Controller struct {
 	Integrations  listers.IntegrationLister
 	Targets       listers.IntegrationTargetLister
 	Installations *index.Installations
-	Events        events.EventRecorder
+	// Sources reads the ConfigMaps and Secrets that Integrations refer to.
+	Sources Sources
+	// Charts knows what the versions of charts stand for; nil leaves that to
+	// the installer, cluster by cluster.
+	Charts *Charts
+	Events events.EventRecorder
+
+	digests digests
+	writes  writes
 }
 
 // Reconcile brings the Installations of an Integration in line with its spec.
@@ -41,17 +51,23 @@ type Controller struct {
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	integration, err := c.Integrations.Integrations(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
+		c.digests.forget(key)
+		c.writes.forget(key)
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("reading Integration %s: %w", key, err)
 	}
-	existing, err := c.installationsOf(integration)
+	there, err := c.installationsOf(integration)
 	if err != nil {
 		return 0, err
 	}
 	if integration.DeletionTimestamp != nil {
-		return 0, c.finish(ctx, integration, existing)
+		return c.finish(ctx, integration, there.own)
+	}
+	if !c.writes.seen(key, there.own) {
+		// To plan by what was true before the last step would take it twice.
+		return settle, nil
 	}
 	if !slices.Contains(integration.Finalizers, v1alpha1.FinalizerInstallations) {
 		// Before the first Installation: nothing that was installed may be
@@ -64,143 +80,58 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		}
 		integration = updated
 	}
+	return c.advance(ctx, integration, there)
+}
+
+// advance takes an Integration that is to stay one step further.
+func (c *Controller) advance(ctx context.Context, integration *v1alpha1.Integration, there installations) (time.Duration, error) {
 	wanted, err := selectTargets(integration, c.Targets)
 	if err != nil {
 		return 0, err
 	}
-	kept, err := c.expand(ctx, integration, wanted, existing)
+	asked, again := c.ask(ctx, integration)
+	progress, err := c.progress(integration, wanted, there, asked)
 	if err != nil {
 		return 0, err
 	}
-	return 0, c.report(ctx, integration, wanted, kept)
+	after, err := c.expand(ctx, integration, wanted, there.own, asked, progress)
+	if err != nil {
+		return 0, err
+	}
+	return soonest(again, progress.plan.After), c.report(ctx, integration, wanted, after, progress)
 }
 
-// installationsOf leaves out the Installations of an earlier Integration of
-// the same name, which are on their way out.
-func (c *Controller) installationsOf(integration *v1alpha1.Integration) (map[string]*v1alpha1.Installation, error) {
+// installations are those that bear the name of an Integration, by target.
+type installations struct {
+	// own are those of the Integration itself.
+	own map[string]*v1alpha1.Installation
+	// former are targets that an earlier Integration of the same name has not
+	// left yet: nothing can be made there before it has.
+	former map[string]bool
+}
+
+func (c *Controller) installationsOf(integration *v1alpha1.Integration) (installations, error) {
 	list, err := c.Installations.OfIntegration(types.NamespacedName{Namespace: integration.Namespace, Name: integration.Name})
 	if err != nil {
-		return nil, err
+		return installations{}, err
 	}
-	byTarget := make(map[string]*v1alpha1.Installation, len(list))
+	there := installations{own: make(map[string]*v1alpha1.Installation, len(list)), former: map[string]bool{}}
 	for _, installation := range list {
 		if metav1.IsControlledBy(installation, integration) {
-			byTarget[installation.Spec.Target] = installation
+			there.own[installation.Spec.Target] = installation
+		} else {
+			there.former[installation.Spec.Target] = true
 		}
 	}
-	return byTarget, nil
-}
-
-// expand creates, updates and deletes Installations, and returns those that
-// there are then. One that fails does not keep the others.
-func (c *Controller) expand(ctx context.Context, integration *v1alpha1.Integration, wanted selection, existing map[string]*v1alpha1.Installation) (map[string]*v1alpha1.Installation, error) {
-	after := maps.Clone(existing)
-	var failed error
-	for _, target := range wanted.targets {
-		installation, err := c.ensure(ctx, integration, target, existing[target])
-		if err != nil && failed == nil {
-			failed = err
-		}
-		if installation != nil {
-			after[target] = installation
-		}
-	}
-	for target, installation := range existing {
-		if slices.Contains(wanted.targets, target) || installation.DeletionTimestamp != nil || wanted.keep(target) {
-			continue
-		}
-		if err := c.delete(ctx, installation); err != nil && failed == nil {
-			failed = err
-		}
-		klog.FromContext(ctx).Info("Target was dropped", "target", target)
-		c.Events.Eventf(integration, installation, "Normal", "TargetDropped", "Uninstall",
-			"%s is no longer a target: %s", target, leaving(integration))
-	}
-	return after, failed
-}
-
-func (c *Controller) ensure(ctx context.Context, integration *v1alpha1.Integration, target string, existing *v1alpha1.Installation) (*v1alpha1.Installation, error) {
-	installations := c.Client.Installations(integration.Namespace)
-	if existing == nil {
-		made := newInstallation(integration, target)
-		created, err := installations.Create(ctx, made, metav1.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) {
-			// Either the cache lags, and its event brings us back, or the one
-			// of a deleted Integration of this name is still uninstalling.
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("creating Installation %s/%s: %w", made.Namespace, made.Name, err)
-		}
-		return created, nil
-	}
-	spec := installationSpec(integration, target)
-	if existing.DeletionTimestamp != nil || equality.Semantic.DeepEqual(existing.Spec, spec) {
-		return existing, nil
-	}
-	changed := existing.DeepCopy()
-	changed.Spec = spec
-	updated, err := installations.Update(ctx, changed, metav1.UpdateOptions{})
-	if err != nil {
-		return existing, ignoreGone(err, "updating Installation %s/%s", existing.Namespace, existing.Name)
-	}
-	return updated, nil
-}
-
-func (c *Controller) delete(ctx context.Context, installation *v1alpha1.Installation) error {
-	err := c.Client.Installations(installation.Namespace).Delete(ctx, installation.Name, metav1.DeleteOptions{
-		Preconditions: metav1.NewUIDPreconditions(string(installation.UID)),
-	})
-	return ignoreGone(err, "deleting Installation %s/%s", installation.Namespace, installation.Name)
-}
-
-// finish takes an Integration that is being deleted to its end: its
-// Installations go first, each after its uninstall.
-func (c *Controller) finish(ctx context.Context, integration *v1alpha1.Integration, existing map[string]*v1alpha1.Installation) error {
-	if !slices.Contains(integration.Finalizers, v1alpha1.FinalizerInstallations) {
-		return nil
-	}
-	var failed error
-	for target, installation := range existing {
-		// A deletionPolicy that is set to Orphan now still counts: it is the
-		// way out when a cluster is gone for good.
-		spec := installation.Spec
-		spec.AutoInstall = integration.Spec.AutoInstall
-		if !equality.Semantic.DeepEqual(installation.Spec, spec) {
-			changed := installation.DeepCopy()
-			changed.Spec = *spec.DeepCopy()
-			updated, err := c.Client.Installations(installation.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-			if err != nil {
-				failed = ignoreGone(err, "updating Installation %s/%s", installation.Namespace, installation.Name)
-				continue
-			}
-			installation = updated
-			existing[target] = updated
-		}
-		if installation.DeletionTimestamp == nil {
-			if err := c.delete(ctx, installation); err != nil {
-				failed = err
-			}
-		}
-	}
-	if failed != nil {
-		return failed
-	}
-	if len(existing) > 0 {
-		return c.report(ctx, integration, selection{}, existing)
-	}
-	changed := integration.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerInstallations })
-	_, err := c.Client.Integrations(integration.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	return ignoreGone(err, "removing the finalizer of Integration %s/%s", integration.Namespace, integration.Name)
+	return there, nil
 }
 
 // report writes the status of the Integration, and an event when its phase
 // changed.
-func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integration, wanted selection, installations map[string]*v1alpha1.Installation) error {
+func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integration, wanted selection, installations map[string]*v1alpha1.Installation, progress progress) error {
 	before := integration.Status.Phase
 	written, err := status.Write(ctx, c.Client.Integrations(integration.Namespace), integration, func(i *v1alpha1.Integration) {
-		aggregate(i, wanted, slices.Collect(maps.Values(installations)))
+		aggregate(i, wanted, slices.Collect(maps.Values(installations)), progress)
 	})
 	if err != nil || written == nil {
 		return err
@@ -215,11 +146,12 @@ func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integrati
 	return nil
 }
 
-func leaving(integration *v1alpha1.Integration) string {
-	if a := integration.Spec.AutoInstall; a != nil && a.DeletionPolicy == v1alpha1.DeletionPolicyOrphan {
-		return "what is installed stays, as deletionPolicy says"
+// soonest returns the shorter of two times, of which 0 is never.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
 	}
-	return "what KSIT installed there is uninstalled"
+	return a
 }
 
 // ignoreGone wraps an error, except one that says that the object is gone or

@@ -25,8 +25,10 @@ type selection struct {
 	selectorMatchesNone bool
 }
 
-// keep tells whether an Installation on a target that is not selected stays.
-func (s selection) keep(string) bool { return s.selectorMatchesNone }
+func (s selection) has(target string) bool {
+	_, found := slices.BinarySearch(s.targets, target)
+	return found
+}
 
 // selectTargets joins the list and the selector. A target that is being
 // deleted is no longer selected, but stays where it is named.
@@ -56,24 +58,24 @@ func selectTargets(integration *v1alpha1.Integration, targets listers.Integratio
 	return result, nil
 }
 
-// newInstallation makes the Installation of an Integration on a target. It has
+// newInstallation makes the Installation of an Integration with a spec. It has
 // its finalizer from the start, so that there is no moment at which it could
 // be deleted without an uninstall.
-func newInstallation(integration *v1alpha1.Integration, target string) *v1alpha1.Installation {
+func newInstallation(integration *v1alpha1.Integration, spec v1alpha1.InstallationSpec) *v1alpha1.Installation {
 	owner := metav1.NewControllerRef(integration, v1alpha1.SchemeGroupVersion.WithKind("Integration"))
 	return &v1alpha1.Installation{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      integration.Name + "." + target,
+			Name:      integration.Name + "." + spec.Target,
 			Namespace: integration.Namespace,
 			Labels: map[string]string{
 				v1alpha1.LabelIntegration: integration.Name,
-				v1alpha1.LabelTarget:      target,
+				v1alpha1.LabelTarget:      spec.Target,
 				v1alpha1.LabelType:        string(integration.Spec.Type),
 			},
 			OwnerReferences: []metav1.OwnerReference{*owner},
 			Finalizers:      []string{v1alpha1.FinalizerUninstall},
 		},
-		Spec: installationSpec(integration, target),
+		Spec: spec,
 	}
 }
 
@@ -87,5 +89,6 @@ func installationSpec(integration *v1alpha1.Integration, target string) v1alpha1
 		AutoInstall:      spec.AutoInstall,
 		Config:           spec.Config,
 		ReconcileRequest: integration.Annotations[v1alpha1.AnnotationReconcile],
+		DependsOn:        spec.DependsOn,
 	}
 }

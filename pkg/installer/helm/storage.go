@@ -66,12 +66,16 @@ type secretsDriver struct {
 	// read has what was read already, by the Secret's name: an operation asks
 	// for the same release several times, and nobody else writes it meanwhile.
 	read map[string]*release.Release
+	// versions are the resource versions of the Secrets as they were last read or
+	// written here. A process that was stopped, and wakes up when another has
+	// taken over, would otherwise call deployed what that has given up.
+	versions map[string]string
 }
 
 var _ driver.Driver = (*secretsDriver)(nil)
 
 func newSecretsDriver(ctx context.Context, conn *cluster.Connection, namespace string) *secretsDriver {
-	return &secretsDriver{ctx: ctx, conn: conn, namespace: namespace, read: map[string]*release.Release{}}
+	return &secretsDriver{ctx: ctx, conn: conn, namespace: namespace, read: map[string]*release.Release{}, versions: map[string]string{}}
 }
 
 // Name is that of Helm's own driver for Secrets.
@@ -97,7 +101,7 @@ func (d *secretsDriver) Get(key string) (*release.Release, error) {
 		return nil, fmt.Errorf("the release Secret %s/%s is incomplete", d.namespace, key)
 	}
 	rel.Labels = userLabels(secret.Labels)
-	d.read[key] = &rel
+	d.read[key], d.versions[key] = &rel, secret.ResourceVersion
 	return &rel, nil
 }
 
@@ -145,18 +149,19 @@ func (d *secretsDriver) Create(key string, rel *release.Release) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Create(d.ctx, secret, metav1.CreateOptions{FieldManager: FieldManager})
+	created, err := d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Create(d.ctx, secret, metav1.CreateOptions{FieldManager: FieldManager})
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return driver.ErrReleaseExists
 	case err != nil:
 		return fmt.Errorf("writing the release Secret %s/%s: %w", d.namespace, key, err)
 	}
-	d.read[key] = rel
+	d.read[key], d.versions[key] = rel, created.ResourceVersion
 	return nil
 }
 
-// Update overwrites the record of a release.
+// Update overwrites the record of a release, unless somebody else has since it was
+// read.
 func (d *secretsDriver) Update(key string, rel *release.Release) error {
 	if rel.Chart == nil {
 		return fmt.Errorf("the release Secret %s/%s was read as an outline, and is not written", d.namespace, key)
@@ -168,10 +173,16 @@ func (d *secretsDriver) Update(key string, rel *release.Release) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Update(d.ctx, secret, metav1.UpdateOptions{FieldManager: FieldManager})
-	if err != nil {
+	secret.ResourceVersion = d.versions[key]
+	updated, err := d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Update(d.ctx, secret, metav1.UpdateOptions{FieldManager: FieldManager})
+	switch {
+	case apierrors.IsConflict(err):
+		return installer.Errorf(installer.ReasonReleaseConflict,
+			"revision %d of the release was written by another process meanwhile, which has taken over", rel.Version)
+	case err != nil:
 		return fmt.Errorf("writing the release Secret %s/%s: %w", d.namespace, key, err)
 	}
+	d.versions[key] = updated.ResourceVersion
 	return nil
 }
 
@@ -179,6 +190,7 @@ func (d *secretsDriver) Update(key string, rel *release.Release) error {
 // return it: nobody looks at it.
 func (d *secretsDriver) Delete(key string) (*release.Release, error) {
 	delete(d.read, key)
+	delete(d.versions, key)
 	err := d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Delete(d.ctx, key, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, driver.ErrReleaseNotFound

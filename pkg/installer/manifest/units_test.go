@@ -53,6 +53,12 @@ func TestLoad(t *testing.T) {
 			_, _ = io.WriteString(w, "content")
 		case "/large":
 			_, _ = w.Write(make([]byte, maxBytes+1))
+		case "/private/v1.2.3":
+			if _, password, _ := r.BasicAuth(); password != "right" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_, _ = w.Write([]byte("private"))
 		default:
 			http.NotFound(w, r)
 		}
@@ -70,6 +76,7 @@ func TestLoad(t *testing.T) {
 	digest := sha256Digest([]byte("content"))
 	for name, test := range map[string]struct {
 		config   *v1alpha1.ManifestConfig
+		access   *fetch.Access
 		handed   string
 		client   *fetch.Client
 		want     content
@@ -104,6 +111,22 @@ func TestLoad(t *testing.T) {
 			config: &v1alpha1.ManifestConfig{URL: server.URL + "/missing"},
 			reason: installer.ReasonManifestUnavailable,
 		},
+		"URL behind a password": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/private/v1.2.3"}, access: &fetch.Access{Username: "me", Password: "right"},
+			want: content{data: []byte("private"), source: server.URL + "/private/v1.2.3", version: "v1.2.3"},
+		},
+		"URL behind another password": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/private/v1.2.3"}, access: &fetch.Access{Username: "me", Password: "wrong"},
+			reason: installer.ReasonManifestUnavailable,
+		},
+		"URL behind a password that was not given": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/private/v1.2.3"},
+			reason: installer.ReasonManifestUnavailable,
+		},
+		"URL with a CA that is none": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/v1.2.3/ok"}, access: &fetch.Access{CA: []byte("x")},
+			reason: installer.ReasonManifestUnavailable, terminal: true,
+		},
 		"URL that is refused": {
 			config: &v1alpha1.ManifestConfig{URL: server.URL + "/v1.2.3/ok"}, client: closed,
 			reason: installer.ReasonManifestUnavailable, terminal: true,
@@ -122,7 +145,7 @@ func TestLoad(t *testing.T) {
 			got, err := New(Options{Fetch: client}).load(context.Background(), installer.Request{
 				Type:        v1alpha1.IntegrationTypeGeneric,
 				AutoInstall: &v1alpha1.AutoInstall{ManifestConfig: test.config},
-				Sources:     installer.Sources{Manifests: []byte(test.handed)},
+				Sources:     installer.Sources{Manifests: []byte(test.handed), Access: test.access},
 			})
 			if test.reason != "" {
 				if installer.ReasonOf(err) != test.reason || installer.IsTerminal(err) != test.terminal {

@@ -1,0 +1,176 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/rollout"
+)
+
+// reasonRolloutStopped is the reason of the condition Stalled while a rollout
+// has stopped. It is also the memory of it: see hasStopped.
+const reasonRolloutStopped = "RolloutStopped"
+
+// progress is how far an Integration has come on its clusters, and what holds
+// it up.
+type progress struct {
+	plan rollout.Plan
+	// resolving is true until it is known what the version of the chart stands
+	// for.
+	resolving bool
+	// cycle names Integrations that wait for each other.
+	cycle string
+}
+
+// progress plans the next step.
+func (c *Controller) progress(integration *v1alpha1.Integration, wanted selection, there installations, asked asked) (progress, error) {
+	p := progress{resolving: asked.resolving}
+	var err error
+	if p.cycle, err = c.cycle(integration); err != nil || p.resolving {
+		return p, err
+	}
+	how := integration.Spec.Rollout
+	if how != nil && !asked.spec.Enabled {
+		// Nothing would come of it, and all at once when it is enabled again.
+		how = how.DeepCopy()
+		how.Paused = true
+	}
+	targets := make([]rollout.Target, 0, len(wanted.targets))
+	for _, name := range wanted.targets {
+		target, err := c.Targets.IntegrationTargets(integration.Namespace).Get(name)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return p, fmt.Errorf("reading IntegrationTarget %s/%s: %w", integration.Namespace, name, err)
+		}
+		if apierrors.IsNotFound(err) || there.former[name] {
+			target = nil
+		}
+		targets = append(targets, turnOf(name, target, there.own[name], asked))
+	}
+	if p.plan, err = rollout.New(how, targets, hasStopped(integration), time.Now()); err != nil {
+		return p, fmt.Errorf("planning the rollout of Integration %s/%s: %w", integration.Namespace, integration.Name, err)
+	}
+	return p, nil
+}
+
+// hasStopped tells whether the rollout has stopped since the spec last changed
+// or a reconcile was asked for.
+func hasStopped(integration *v1alpha1.Integration) bool {
+	stalled := meta.FindStatusCondition(integration.Status.Conditions, v1alpha1.ConditionStalled)
+	return stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == reasonRolloutStopped &&
+		stalled.ObservedGeneration == integration.Generation &&
+		integration.Status.LastReconcileRequest == integration.Annotations[v1alpha1.AnnotationReconcile]
+}
+
+// turnOf is a cluster as a rollout sees it. target is nil where there is none to
+// install on.
+func turnOf(name string, target *v1alpha1.IntegrationTarget, installation *v1alpha1.Installation, asked asked) rollout.Target {
+	turn := rollout.Target{Name: name, State: rollout.Unreachable}
+	if target != nil {
+		turn.Labels = target.Labels
+	}
+	if installation == nil {
+		if reachable(target) {
+			turn.State = rollout.Idle
+		}
+		return turn
+	}
+	spec := asked.on(name, installation)
+	turn.Begun = begun(installation, spec)
+	if !reachable(target) || installation.DeletionTimestamp != nil {
+		return turn
+	}
+	turn.State = stateOf(installation, turn.Begun)
+	if turn.Begun && turn.State != rollout.Unreachable && !current(installation, spec) {
+		turn.State = rollout.Progressing
+	}
+	if turn.State == rollout.Ready {
+		if ready := meta.FindStatusCondition(installation.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+			turn.Since = ready.LastTransitionTime.Time
+		}
+	}
+	return turn
+}
+
+func reachable(target *v1alpha1.IntegrationTarget) bool {
+	return target != nil && target.DeletionTimestamp == nil && !target.Spec.Suspend && target.Status.Ready
+}
+
+// stateOf reads the phase. Where nothing was begun, Pending is a cluster that
+// nothing goes on on.
+func stateOf(installation *v1alpha1.Installation, begun bool) rollout.State {
+	switch installation.Status.Phase {
+	case v1alpha1.PhaseRunning:
+		return rollout.Ready
+	case v1alpha1.PhaseFailed, v1alpha1.PhaseDegraded:
+		return rollout.Failed
+	case v1alpha1.PhaseUnknown:
+		return rollout.Unreachable
+	case v1alpha1.PhaseInstalling, v1alpha1.PhaseUpgrading:
+		return rollout.Progressing
+	default:
+		if begun {
+			return rollout.Progressing
+		}
+		return rollout.Idle
+	}
+}
+
+// begun tells whether an Installation has the change: what it would install is
+// what is asked for.
+func begun(installation *v1alpha1.Installation, spec v1alpha1.InstallationSpec) bool {
+	kept := keepWhatRuns(spec, installation.Spec)
+	kept.WaitsFor = spec.WaitsFor
+	if !equality.Semantic.DeepEqual(kept, spec) {
+		return false
+	}
+	return installation.Spec.WaitsFor == "" || touched(installation)
+}
+
+// touched tells whether anything was ever done on the cluster.
+func touched(installation *v1alpha1.Installation) bool {
+	st := &installation.Status
+	return st.AppliedDigest != "" || st.LastOperation != nil || len(st.Releases) > 0
+}
+
+// current tells whether the status of an Installation is about what is asked
+// for, rather than about what it had before.
+func current(installation *v1alpha1.Installation, spec v1alpha1.InstallationSpec) bool {
+	return equality.Semantic.DeepEqual(installation.Spec, spec) &&
+		installation.Status.ObservedGeneration == installation.Generation &&
+		installation.Status.LastReconcileRequest == spec.ReconcileRequest
+}
+
+// heldBack is the spec of an Installation whose turn has not come. What runs
+// stays, or was begun; where nothing was, the newest spec is there to be seen.
+func heldBack(spec v1alpha1.InstallationSpec, existing *v1alpha1.Installation, waits string) v1alpha1.InstallationSpec {
+	if existing != nil && (existing.Spec.WaitsFor == "" || touched(existing)) {
+		spec = keepWhatRuns(spec, existing.Spec)
+	}
+	spec.WaitsFor = waits
+	return spec
+}
+
+// keepWhatRuns returns spec with the part of present that decides what is
+// installed: what a rollout holds back.
+func keepWhatRuns(spec, present v1alpha1.InstallationSpec) v1alpha1.InstallationSpec {
+	present = *present.DeepCopy()
+	spec.Config, spec.SourcesDigest, spec.WaitsFor = present.Config, present.SourcesDigest, present.WaitsFor
+	if spec.AutoInstall == nil || present.AutoInstall == nil {
+		spec.AutoInstall = present.AutoInstall
+		return spec
+	}
+	kept := spec.AutoInstall.DeepCopy()
+	kept.Enabled, kept.Method, kept.CRDPolicy = present.AutoInstall.Enabled, present.AutoInstall.Method, present.AutoInstall.CRDPolicy
+	kept.HelmConfig, kept.ManifestConfig = present.AutoInstall.HelmConfig, present.AutoInstall.ManifestConfig
+	spec.AutoInstall = kept
+	return spec
+}

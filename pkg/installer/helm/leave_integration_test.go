@@ -33,9 +33,9 @@ func TestLeaving(t *testing.T) {
 
 func (b *bench) testDisown(t *testing.T) {
 	const ns = "disown"
-	mine := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "a"})
+	mine := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "a"})
 	b.apply(t, mine)
-	mine = withValues(mine, values{"color": "b"})
+	mine = withValues(mine, valueMap{"color": "b"})
 	result := b.apply(t, mine)
 	other := mine
 	other.Owner.Integration = "other"
@@ -70,7 +70,7 @@ func (b *bench) testDisown(t *testing.T) {
 // testMadeAnew has somebody else replace objects of a release.
 func (b *bench) testMadeAnew(t *testing.T) {
 	const ns = "made-anew"
-	req := withValues(b.request(ns, "fragile", "1.0.0"), values{"extra": "extra", "kept": true})
+	req := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"extra": "extra", "kept": true})
 	b.apply(t, req)
 	replace := func(name string) {
 		t.Helper()
@@ -83,7 +83,7 @@ func (b *bench) testMadeAnew(t *testing.T) {
 		}
 	}
 	replace("extra")
-	result := b.apply(t, withValues(req, values{"kept": true}))
+	result := b.apply(t, withValues(req, valueMap{"kept": true}))
 	if !b.hasConfigMap(t, ns, "extra") {
 		t.Error("an upgrade deleted what somebody else made")
 	}
@@ -138,7 +138,7 @@ func (b *bench) testRefuseFound(t *testing.T) {
 	// What is its own is no hindrance.
 	req.AutoInstall.HelmConfig.ReleaseName = "third"
 	b.apply(t, req)
-	if result := b.apply(t, withValues(req, values{"color": "b"})); result.Releases[0].Adopted || result.Releases[0].Revision != 2 {
+	if result := b.apply(t, withValues(req, valueMap{"color": "b"})); result.Releases[0].Adopted || result.Releases[0].Revision != 2 {
 		t.Errorf("result %+v", result)
 	}
 }

@@ -46,7 +46,7 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-type values = map[string]any
+type valueMap = map[string]any
 
 func (b *bench) mustRollBack(t *testing.T, req installer.Request) installer.Result {
 	t.Helper()
@@ -102,8 +102,8 @@ func (b *bench) wantHistory(t *testing.T, namespace string, want ...release.Stat
 
 func (b *bench) testBackAndForth(t *testing.T) {
 	const ns = "back-and-forth"
-	good := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "good", "kept": true})
-	bad := withValues(good, values{"color": "bad", "extra": "extra", "broken": true})
+	good := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "good", "kept": true})
+	bad := withValues(good, valueMap{"color": "bad", "extra": "extra", "broken": true})
 	b.apply(t, good)
 	kept, err := b.Client.CoreV1().Services(ns).Get(t.Context(), "kept", metav1.GetOptions{})
 	if err != nil {
@@ -139,17 +139,17 @@ func (b *bench) testBackAndForth(t *testing.T) {
 		t.Errorf("what it was rolled back to is applied again: %+v", result)
 	}
 	// Forward again, without what failed.
-	b.apply(t, withValues(good, values{"color": "better"}))
+	b.apply(t, withValues(good, valueMap{"color": "better"}))
 	b.wantColor(t, ns, "better")
 }
 
 func (b *bench) testManyFailures(t *testing.T) {
 	const ns = "many-failures"
-	good := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "good"})
+	good := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "good"})
 	b.apply(t, good)
 	var bad installer.Request
 	for n := range 12 {
-		bad = withValues(good, values{"color": fmt.Sprint(n), "extra": fmt.Sprintf("extra-%d", n), "broken": true})
+		bad = withValues(good, valueMap{"color": fmt.Sprint(n), "extra": fmt.Sprintf("extra-%d", n), "broken": true})
 		b.mustFail(t, bad)
 		if kept := len(b.releaseSecrets(t, ns, "fragile")); kept > maxHistory {
 			t.Fatalf("%d revisions after %d failures", kept, n+1)
@@ -166,8 +166,8 @@ func (b *bench) testManyFailures(t *testing.T) {
 
 func (b *bench) testFailingRollbacks(t *testing.T) {
 	const ns = "failing-rollbacks"
-	good := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "good", "kept": true})
-	bad := withValues(good, values{"color": "bad", "broken": true})
+	good := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "good", "kept": true})
+	bad := withValues(good, valueMap{"color": "bad", "broken": true})
 	b.apply(t, good)
 	b.mustFail(t, bad)
 	services := b.Client.CoreV1().Services(ns)
@@ -195,8 +195,8 @@ func (b *bench) testFailingRollbacks(t *testing.T) {
 
 func (b *bench) testFailingRollbackHook(t *testing.T) {
 	const ns = "rollback-hook"
-	good := withValues(b.request(ns, "fragile", "1.0.0"), values{"hook": "failed"})
-	bad := withValues(good, values{"broken": true})
+	good := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"hook": "failed"})
+	bad := withValues(good, valueMap{"broken": true})
 	b.apply(t, good)
 	b.mustFail(t, bad)
 	for range maxHistory {
@@ -208,7 +208,7 @@ func (b *bench) testFailingRollbackHook(t *testing.T) {
 
 func (b *bench) testNothingToRollBack(t *testing.T) {
 	const ns = "nothing-to-roll-back"
-	bad := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "bad", "broken": true})
+	bad := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "bad", "broken": true})
 	if result := b.mustRollBack(t, bad); result.Changed {
 		t.Errorf("a rollback of nothing: %+v", result)
 	}
@@ -224,8 +224,8 @@ func (b *bench) testNothingToRollBack(t *testing.T) {
 
 func (b *bench) testRollbackOfAdopted(t *testing.T) {
 	const ns = "rollback-adopted"
-	b.installByHand(t, ns, "fragile", "fragile", values{"color": "theirs"})
-	bad := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "bad", "broken": true})
+	b.installByHand(t, ns, "fragile", "fragile", valueMap{"color": "theirs"})
+	bad := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "bad", "broken": true})
 	b.mustFail(t, bad)
 	result := b.mustRollBack(t, bad)
 	b.wantColor(t, ns, "theirs")
@@ -242,8 +242,8 @@ func (b *bench) testRollbackOfAdopted(t *testing.T) {
 // superseded, and before it marked the new one deployed.
 func (b *bench) testBetweenTwoWrites(t *testing.T) {
 	const ns = "between-two-writes"
-	good := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "good"})
-	next := withValues(good, values{"color": "next", "extra": "extra"})
+	good := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "good"})
+	next := withValues(good, valueMap{"color": "next", "extra": "extra"})
 	b.apply(t, good)
 	b.apply(t, next)
 	records := b.byHand(t, ns).Releases
@@ -269,8 +269,8 @@ func (b *bench) testBetweenTwoWrites(t *testing.T) {
 
 func (b *bench) testRollbackWithoutValues(t *testing.T) {
 	const ns = "rollback-without-values"
-	good := withValues(b.request(ns, "fragile", "1.0.0"), values{"color": "good"})
-	bad := withValues(good, values{"color": "bad", "broken": true})
+	good := withValues(b.request(ns, "fragile", "1.0.0"), valueMap{"color": "good"})
+	bad := withValues(good, valueMap{"color": "bad", "broken": true})
 	b.apply(t, good)
 	b.mustFail(t, bad)
 	bad.AutoInstall.HelmConfig.ValuesObject.Raw = []byte("{")

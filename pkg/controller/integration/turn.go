@@ -104,8 +104,8 @@ func reachable(target *v1alpha1.IntegrationTarget) bool {
 	return target != nil && target.DeletionTimestamp == nil && !target.Spec.Suspend && target.Status.Ready
 }
 
-// stateOf reads the phase. Where nothing was begun, Pending is a cluster that
-// nothing goes on on.
+// stateOf reads the phase. Pending is a cluster on which nothing goes on only
+// where nothing was given to it, or it was disabled.
 func stateOf(installation *v1alpha1.Installation, begun bool) rollout.State {
 	switch installation.Status.Phase {
 	case v1alpha1.PhaseRunning:
@@ -116,12 +116,16 @@ func stateOf(installation *v1alpha1.Installation, begun bool) rollout.State {
 		return rollout.Unreachable
 	case v1alpha1.PhaseInstalling, v1alpha1.PhaseUpgrading:
 		return rollout.Progressing
-	default:
-		if begun {
-			return rollout.Progressing
+	case v1alpha1.PhaseDisabled:
+		if !begun {
+			return rollout.Idle
 		}
-		return rollout.Idle
+	default:
+		if !begun && installation.Spec.WaitsFor != "" {
+			return rollout.Idle
+		}
 	}
+	return rollout.Progressing
 }
 
 // begun tells whether an Installation has the change: what it would install is

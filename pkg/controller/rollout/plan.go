@@ -95,8 +95,7 @@ func New(rollout *v1alpha1.Rollout, targets []Target, stopped bool, now time.Tim
 		why = stoppedBy(failed)
 		plan.holdAll(targets, "its turn in the rollout, which stopped because the change failed elsewhere")
 	default:
-		slots := share(rollout.MaxConcurrent, len(targets), len(targets))
-		why = plan.start(groups, slots, now)
+		why = plan.start(groups, share(rollout.MaxConcurrent, len(targets), len(targets)), now)
 	}
 	plan.Updated = len(targets) - len(plan.Waits)
 	if len(plan.Waits) > 0 {
@@ -120,12 +119,12 @@ func (p *Plan) holdAll(targets []Target, waits string) bool {
 // start gives the slots that are free to the clusters whose turn it is, and
 // returns why the others wait: for a partition that will not be done by itself
 // or soaks, else for a slot, else for a partition, else for the cluster.
-func (p *Plan) start(groups []group, slots int, now time.Time) string {
-	atOnce := slots
+func (p *Plan) start(groups []group, atOnce int, now time.Time) string {
+	free := slots{change: atOnce, cluster: atOnce}
 	for _, g := range groups {
 		for _, t := range g.targets {
 			if t.State == Progressing {
-				slots--
+				free.take(t.Begun, true)
 			}
 		}
 	}
@@ -133,7 +132,7 @@ func (p *Plan) start(groups []group, slots int, now time.Time) string {
 	var before *gate
 	for _, g := range groups {
 		if before == nil {
-			if p.startIn(g, &slots, atOnce) {
+			if p.startIn(g, &free, atOnce) {
 				why = fmt.Sprintf("at most %d change at once", atOnce)
 			}
 			before = g.gate(now)
@@ -142,7 +141,7 @@ func (p *Plan) start(groups []group, slots int, now time.Time) string {
 		if !p.holdAll(g.targets, "its turn in the rollout: "+before.waits) {
 			continue
 		}
-		if before.strong || slots > 0 {
+		if before.strong || free.cluster > 0 {
 			why = before.why
 		}
 		if !before.until.IsZero() {
@@ -152,24 +151,37 @@ func (p *Plan) start(groups []group, slots int, now time.Time) string {
 	return why
 }
 
+// slots are on how many clusters more this change may be begun, and on how many
+// anything at all: while an earlier change is under way on a cluster, this one
+// may follow it there, and nowhere else in its place.
+type slots struct{ change, cluster int }
+
+func (s *slots) take(change, cluster bool) {
+	if change {
+		s.change--
+	}
+	if cluster {
+		s.cluster--
+	}
+}
+
 // startIn starts what may start in a group, and tells whether a cluster is left
-// that only lacks a slot. One on which an earlier change is under way needs no
-// slot of its own, and comes first with those that failed: the change may be
-// what mends it.
-func (p *Plan) startIn(g group, slots *int, atOnce int) bool {
+// that only lacks a slot. Those on which an earlier change is under way or
+// failed come first: this one may be what mends it.
+func (p *Plan) startIn(g group, free *slots, atOnce int) bool {
 	waiting := slices.DeleteFunc(slices.Clone(g.targets), func(t Target) bool { return t.Begun })
 	slices.SortStableFunc(waiting, func(a, b Target) int { return urgency(a.State) - urgency(b.State) })
 	full := false
 	for _, t := range waiting {
+		busy := t.State == Progressing
 		switch {
 		case t.State == Unreachable:
 			p.Waits[t.Name] = "the cluster, which cannot be reached, and then its turn in the rollout"
-		case t.State == Progressing:
-		case *slots > 0:
-			*slots--
+		case free.change > 0 && (busy || free.cluster > 0):
+			free.take(true, !busy)
 		default:
 			full = true
-			p.Waits[t.Name] = fmt.Sprintf("its turn in the rollout: at most %d clusters change at once", atOnce)
+			p.Waits[t.Name] = fmt.Sprintf("its turn in the rollout: at most %d at once", atOnce)
 		}
 	}
 	return full

@@ -46,6 +46,10 @@ test-unit: ## Run the tests that need no cluster.
 test-e2e: build tools ## Run the end-to-end tests on a bed of their own.
 	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 30m -v ./...
 
+.PHONY: soak
+soak: build tools ## Fifteen minutes of random faults and changes, and then all must be as it was asked for.
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KSIT_SOAK=15m go test -timeout 60m -run '^TestSoak$$' -v .
+
 .PHONY: bench
 bench: build tools ## Measure KSIT against a CRD, against Helm, and at rest.
 	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 60m -run '^$$' -bench . -benchtime 1x ./bench/...

@@ -72,21 +72,24 @@ func (e *elector) run(ctx context.Context, work func(context.Context) error) err
 	defer stop()
 
 	done := make(chan error, 1)
+	lead := newFence(e.lock, e.config.LeaseDuration)
+	defer lead.stop()
 	config := leaderelection.LeaderElectionConfig{
-		Lock:            e.lock,
+		Lock:            lead,
 		LeaseDuration:   e.config.LeaseDuration,
 		RenewDeadline:   e.config.RenewDeadline,
 		RetryPeriod:     e.config.RetryPeriod,
 		ReleaseOnCancel: true,
 		Name:            e.config.Name,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(lead context.Context) {
+			OnStartedLeading: func(elected context.Context) {
 				mu.Lock()
 				leading = true
 				mu.Unlock()
 				logger.Info("This process leads", "identity", e.config.Identity)
-				worked, end := context.WithCancel(lead)
+				worked, end := context.WithCancel(elected)
 				defer context.AfterFunc(ctx, end)()
+				defer context.AfterFunc(lead.over, end)()
 				defer end()
 				done <- work(worked)
 				leave()

@@ -150,7 +150,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Targets:       kinds.IntegrationTargets().Lister(),
 		Connections:   m.config.Connections,
 		Installers:    m.config.Installers,
-		ConfigMaps:    reader.ConfigMaps(),
+		Sources:       sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()},
 		Namespaces:    reader.Namespaces(),
 		Events:        recorder,
 		Metrics:       m.config.Metrics,

@@ -5,14 +5,13 @@ package fetch
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -63,8 +62,14 @@ type Limits struct {
 type Client struct {
 	options Options
 	cache   *cache
-	// guarded checks addresses; open does not; proxied leaves it to a proxy.
-	guarded, open, proxied *http.Transport
+	// plain are the connections of those without a CA or certificate of their
+	// own, own are those of the others.
+	plain *transports
+	own   *transportCache
+	// salt is the secret of this process that goes into scopes.
+	salt []byte
+	// as is who uses it; nil without an Access.
+	as *identity
 }
 
 // NewClient makes a client. It fails where the directory of the cache cannot
@@ -79,43 +84,27 @@ func NewClient(options Options) (*Client, error) {
 	if options.CacheBytes == 0 {
 		options.CacheBytes = defaultCacheBytes
 	}
-	c := &Client{options: options}
-	var err error
-	if c.cache, err = newCache(options.CacheDir, options.CacheBytes); err != nil {
+	cache, err := newCache(options.CacheDir, options.CacheBytes)
+	if err != nil {
 		return nil, err
 	}
-	guard := dialer(options.Resolver)
-	guard.Control = refuseForbidden
-	c.guarded = transport(guard, options.RootCAs)
-	c.open = transport(dialer(options.Resolver), options.RootCAs)
-	c.proxied = transport(dialer(options.Resolver), options.RootCAs)
-	c.proxied.Proxy = options.Proxy
-	return c, nil
-}
-
-func dialer(resolver *net.Resolver) *net.Dialer {
-	return &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Resolver: resolver}
-}
-
-func transport(dialer *net.Dialer, roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  30 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConns:           16,
-		MaxIdleConnsPerHost:    4,
-		IdleConnTimeout:        30 * time.Second,
-		ForceAttemptHTTP2:      true,
+	salt := make([]byte, 32)
+	if _, err := rand.Read(salt); err != nil {
+		return nil, fmt.Errorf("making the secret of the download cache: %w", err)
 	}
+	return &Client{
+		options: options,
+		cache:   cache,
+		plain:   newTransports(options, &tls.Config{RootCAs: options.RootCAs}),
+		own:     newTransportCache(),
+		salt:    salt,
+	}, nil
 }
 
 // CloseIdleConnections closes the connections that no download uses.
 func (c *Client) CloseIdleConnections() {
-	c.guarded.CloseIdleConnections()
-	c.open.CloseIdleConnections()
-	c.proxied.CloseIdleConnections()
+	c.plain.closeIdle()
+	c.own.closeIdle()
 }
 
 // Get downloads a URL, or what the rewrite table has in its place. What was
@@ -153,11 +142,15 @@ func (c *Client) get(ctx context.Context, target string, maxBytes int64) ([]byte
 	if err := checkURL(request.URL); err != nil {
 		return nil, err
 	}
-	kept := c.cache.get(target)
+	key := target
+	if c.as != nil {
+		key = c.as.scope + " " + target
+	}
+	kept := c.cache.get(key)
 	if kept != nil && int64(len(kept.body)) <= maxBytes {
 		kept.condition(request.Header)
 	}
-	response, err := c.HTTPClient(false).Do(request)
+	response, err := c.httpClient(&roundTripper{client: c, authorize: true}).Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +159,7 @@ func (c *Client) get(ctx context.Context, target string, maxBytes int64) ([]byte
 	case response.StatusCode == http.StatusNotModified && kept != nil:
 		return kept.body, nil
 	case response.StatusCode != http.StatusOK:
-		return nil, &StatusError{Code: response.StatusCode}
+		return nil, &StatusError{Code: response.StatusCode, Presented: c.as.presented(response.Request.URL)}
 	case response.ContentLength > maxBytes:
 		return nil, fmt.Errorf("%w: %d bytes, more than the %d allowed", ErrTooLarge, response.ContentLength, maxBytes)
 	}
@@ -177,95 +170,8 @@ func (c *Client) get(ctx context.Context, target string, maxBytes int64) ([]byte
 	if int64(len(body)) > maxBytes {
 		return nil, fmt.Errorf("%w: more than the %d bytes allowed", ErrTooLarge, maxBytes)
 	}
-	c.cache.put(target, response.Header, body)
+	c.cache.put(key, response.Header, body)
 	return body, nil
-}
-
-// HTTPClient returns a client for libraries that make their own requests, under
-// the same rules, except that it does not bound sizes and keeps no cache. The
-// URLs that the rewrite table names are trusted in any case; a trusted client
-// may reach local addresses with every request that it is given, yet not
-// through a redirect to another host.
-func (c *Client) HTTPClient(trusted bool) *http.Client {
-	return &http.Client{
-		Transport:     &roundTripper{client: c, trusted: trusted},
-		CheckRedirect: checkRedirect,
-	}
-}
-
-// roundTripper picks the transport for each request, and so for each redirect.
-type roundTripper struct {
-	client  *Client
-	trusted bool
-}
-
-func (r *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := r.roundTrip(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode/100 == 3 && response.Header.Get("Location") != "" {
-		if _, err := response.Location(); err != nil {
-			// net/http would put the whole of it into its error.
-			response.Body.Close()
-			return nil, fmt.Errorf("%w: it redirects to what is not a URL", ErrRefused)
-		}
-	}
-	return response, nil
-}
-
-func (r *roundTripper) roundTrip(request *http.Request) (*http.Response, error) {
-	if err := checkURL(request.URL); err != nil {
-		return nil, err
-	}
-	// A round tripper must leave the caller's request as it is.
-	request = request.Clone(request.Context())
-	if request.Header.Get("User-Agent") == "" {
-		request.Header.Set("User-Agent", r.client.options.UserAgent)
-	}
-	if r.mayBeLocal(request) {
-		return r.client.open.RoundTrip(request)
-	}
-	proxy, err := r.client.options.Proxy(request)
-	if err != nil {
-		// The error may hold the password in the proxy's URL.
-		return nil, errors.New("the proxy of the environment is not a URL")
-	}
-	if proxy == nil {
-		return r.client.guarded.RoundTrip(request)
-	}
-	if addr, err := netip.ParseAddr(request.URL.Hostname()); err == nil {
-		if what := forbidden(addr); what != "" {
-			return nil, fmt.Errorf("%w: its host is at a %s address", ErrRefused, what)
-		}
-	}
-	return r.client.proxied.RoundTrip(request)
-}
-
-func (r *roundTripper) mayBeLocal(request *http.Request) bool {
-	if r.client.options.AllowLocal || r.client.options.Rewrites.Trusted(request.URL) {
-		return true
-	}
-	if !r.trusted {
-		return false
-	}
-	first := request
-	for first.Response != nil && first.Response.Request != nil {
-		first = first.Response.Request
-	}
-	return first.URL.Scheme == request.URL.Scheme && first.URL.Host == request.URL.Host
-}
-
-func checkRedirect(request *http.Request, via []*http.Request) error {
-	if len(via) > defaultMaxRedirects {
-		return fmt.Errorf("%w: more than %d redirects", ErrRefused, defaultMaxRedirects)
-	}
-	if request.URL.Scheme != "https" && via[len(via)-1].URL.Scheme == "https" {
-		return fmt.Errorf("%w: a redirect from https to %s", ErrRefused, request.URL.Scheme)
-	}
-	// It would tell one server the query that was meant for another.
-	request.Header.Del("Referer")
-	return nil
 }
 
 func checkURL(u *url.URL) error {

@@ -11,7 +11,9 @@
 //     are resolved, for every redirect anew. What the operator's rewrite table
 //     names is exempt, and so is everything when the operator allows it;
 //   - follows few redirects, and none from https to http;
-//   - sends no credentials, and refuses URLs that hold some;
+//   - refuses URLs that hold credentials, and sends those of an Access to the
+//     host that they are for only, never in the clear, and gives what it got for
+//     them to nobody else;
 //   - bounds size and time of every download.
 //
 // No error text holds the query of a URL or what a server answered.

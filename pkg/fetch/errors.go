@@ -23,6 +23,8 @@ var (
 type StatusError struct {
 	// Code is the HTTP status.
 	Code int
+	// Presented is true where the server was shown who asks.
+	Presented bool
 }
 
 func (e *StatusError) Error() string {

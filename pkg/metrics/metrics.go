@@ -26,6 +26,8 @@ type Metrics struct {
 	connection *metrics.GaugeVec
 	succeeded  *metrics.CounterVec
 	failed     *metrics.CounterVec
+	drifted    *metrics.CounterVec
+	corrected  *metrics.CounterVec
 }
 
 // New makes the metrics and registers them. It fails when the registry has
@@ -54,8 +56,18 @@ func New(registry Registry) (*Metrics, error) {
 			Help:           "Installs and upgrades that failed, by type of the Integration, method and reason.",
 			StabilityLevel: metrics.ALPHA,
 		}, []string{"type", "method", "reason"}),
+		drifted: metrics.NewCounterVec(&metrics.CounterOpts{
+			Name:           "ksit_drift_detected_total",
+			Help:           "Objects that were found not to be as they were applied, by type of the Integration; again when what has drifted changes.",
+			StabilityLevel: metrics.ALPHA,
+		}, []string{"type"}),
+		corrected: metrics.NewCounterVec(&metrics.CounterOpts{
+			Name:           "ksit_drift_corrected_total",
+			Help:           "Objects that were brought back to what was applied, by type of the Integration.",
+			StabilityLevel: metrics.ALPHA,
+		}, []string{"type"}),
 	}
-	for _, metric := range []metrics.Registerable{m.reconcile, m.connection, m.succeeded, m.failed} {
+	for _, metric := range []metrics.Registerable{m.reconcile, m.connection, m.succeeded, m.failed, m.drifted, m.corrected} {
 		if err := registry.Register(metric); err != nil {
 			return nil, fmt.Errorf("registering metric %s: %w", metric.FQName(), err)
 		}

@@ -28,6 +28,8 @@ func TestNames(t *testing.T) {
 	m.DeleteConnection(gone)
 	m.InstallSucceeded("argocd", "helm")
 	m.InstallFailed("flux", "manifest", "NotReady")
+	m.DriftFound("argocd", 3)
+	m.DriftCorrected("argocd", 2)
 	const want = `
 # HELP ksit_autoinstall_failure_total [ALPHA] Installs and upgrades that failed, by type of the Integration, method and reason.
 # TYPE ksit_autoinstall_failure_total counter
@@ -38,9 +40,16 @@ ksit_autoinstall_success_total{method="helm",type="argocd"} 1
 # HELP ksit_cluster_connection_status [ALPHA] 1 while the IntegrationTarget is ready, 0 while it is not.
 # TYPE ksit_cluster_connection_status gauge
 ksit_cluster_connection_status{namespace="ksit-system",target="production-cluster-1"} 1
+# HELP ksit_drift_corrected_total [ALPHA] Objects that were brought back to what was applied, by type of the Integration.
+# TYPE ksit_drift_corrected_total counter
+ksit_drift_corrected_total{type="argocd"} 2
+# HELP ksit_drift_detected_total [ALPHA] Objects that were found not to be as they were applied, by type of the Integration; again when what has drifted changes.
+# TYPE ksit_drift_detected_total counter
+ksit_drift_detected_total{type="argocd"} 3
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
-		"ksit_autoinstall_failure_total", "ksit_autoinstall_success_total", "ksit_cluster_connection_status"); err != nil {
+		"ksit_autoinstall_failure_total", "ksit_autoinstall_success_total", "ksit_cluster_connection_status",
+		"ksit_drift_corrected_total", "ksit_drift_detected_total"); err != nil {
 		t.Error(err)
 	}
 

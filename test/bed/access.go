@@ -88,8 +88,12 @@ func (c *Cluster) ServiceAccountKubeconfig(ctx context.Context, namespace, name 
 }
 
 func (c *Cluster) kubeconfigFor(user string, auth *clientcmdapi.AuthInfo) ([]byte, error) {
+	return c.kubeconfigAt(c.Server, user, auth)
+}
+
+func (c *Cluster) kubeconfigAt(server, user string, auth *clientcmdapi.AuthInfo) ([]byte, error) {
 	config := clientcmdapi.NewConfig()
-	config.Clusters[c.Name] = &clientcmdapi.Cluster{Server: c.Server, CertificateAuthorityData: c.clientCA.Cert}
+	config.Clusters[c.Name] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: c.clientCA.Cert}
 	config.AuthInfos[user] = auth
 	config.Contexts[c.Name] = &clientcmdapi.Context{Cluster: c.Name, AuthInfo: user}
 	config.CurrentContext = c.Name

@@ -97,6 +97,7 @@ type Bed struct {
 
 	mu        sync.Mutex
 	processes []*Process
+	relays    []*Relay
 	closed    bool
 	abandoned bool
 	closeErr  error
@@ -224,7 +225,7 @@ func (b *Bed) Close() error {
 		return b.closeErr
 	}
 	b.closed = true
-	processes := b.processes
+	processes, relays := b.processes, b.relays
 	b.mu.Unlock()
 
 	b.stop()
@@ -235,6 +236,9 @@ func (b *Bed) Close() error {
 	var errs []error
 	for i := len(processes) - 1; i >= 0; i-- {
 		errs = append(errs, processes[i].Stop(ctx))
+	}
+	for _, r := range relays {
+		errs = append(errs, r.Close())
 	}
 	var wait sync.WaitGroup
 	for _, c := range b.clusters() {

@@ -4,8 +4,12 @@
 package bed
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -15,23 +19,33 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"ksit.io/ksit/test/bed/chartserver"
+	"ksit.io/ksit/test/bed/internal/pki"
 )
 
 // Charts is the bed's chart server.
 type Charts struct {
 	// URL is where it listens, without a slash at the end.
 	URL string
+	// SecureURL is where it listens with TLS, by a certificate of CA, which no
+	// system has. It asks for client certificates, and takes those of CA.
+	SecureURL string
+	// CA, and the client certificate that opens what is served under /mutual with
+	// its key, are PEM.
+	CA, ClientCert, ClientKey []byte
+	// Signer has the public keys by which all charts are signed.
+	Signer *chartserver.Signer
 	// Server counts requests, misbehaves and publishes on demand.
 	Server *chartserver.Server
 
-	http *http.Server
+	http, https *http.Server
 }
 
 // ChartsUsername and ChartsPassword open what the chart server serves under
-// /private.
+// /private, and ChartsToken what it serves under /token.
 const (
 	ChartsUsername = "bed"
 	ChartsPassword = "correct-horse-battery-staple"
+	ChartsToken    = "bed-token-of-the-charts"
 )
 
 // rewrites lead from where charts are in the world to their paths on the chart
@@ -54,7 +68,11 @@ type Rewrite struct {
 
 // startCharts starts the chart server and writes the table that leads to it.
 func (b *Bed) startCharts() error {
-	server, err := chartserver.New(chartserver.Options{Username: ChartsUsername, Password: ChartsPassword})
+	signer, err := chartserver.NewSigner("bed")
+	if err != nil {
+		return err
+	}
+	server, err := chartserver.New(chartserver.Options{Username: ChartsUsername, Password: ChartsPassword, Token: ChartsToken, Signer: signer})
 	if err != nil {
 		return fmt.Errorf("packaging the charts: %w", err)
 	}
@@ -68,10 +86,14 @@ func (b *Bed) startCharts() error {
 	}
 	b.Charts = &Charts{
 		URL:    "http://" + address.String(),
+		Signer: signer,
 		Server: server,
 		http:   &http.Server{Handler: server, ReadHeaderTimeout: 30 * time.Second},
 	}
 	b.background.Go(func() { _ = b.Charts.http.Serve(listener) }) // Ends with close.
+	if err := b.startSecureCharts(); err != nil {
+		return err
+	}
 	b.RewritesFile = filepath.Join(b.Dir, "rewrites.yaml")
 	var table struct {
 		Rewrites []Rewrite `json:"rewrites"`
@@ -84,18 +106,66 @@ func (b *Bed) startCharts() error {
 	return os.WriteFile(b.RewritesFile, content, 0o600)
 }
 
+// startSecureCharts has the chart server listen with TLS as well.
+func (b *Bed) startSecureCharts() error {
+	authority, err := pki.NewAuthority("charts-" + b.Name)
+	if err != nil {
+		return err
+	}
+	serving, err := authority.Server(loopback, "localhost")
+	if err != nil {
+		return err
+	}
+	client, err := authority.Client("charts")
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(serving.Cert, serving.Key)
+	if err != nil {
+		return fmt.Errorf("reading the certificate of the chart server: %w", err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(authority.Cert)
+	address, err := b.listenAddress()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address.String())
+	if err != nil {
+		return fmt.Errorf("listening for the chart server: %w", err)
+	}
+	c := b.Charts
+	c.SecureURL, c.CA, c.ClientCert, c.ClientKey = "https://"+address.String(), authority.Cert, client.Cert, client.Key
+	c.https = &http.Server{
+		Handler:           c.Server,
+		ReadHeaderTimeout: 30 * time.Second,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clients},
+		// Clients that do not trust it are part of the tests.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	b.background.Go(func() { _ = c.https.ServeTLS(listener, "", "") }) // Ends with close.
+	return nil
+}
+
 // Rewrites is the table in RewritesFile, to be extended by a test.
 func (c *Charts) Rewrites() []Rewrite {
 	table := make([]Rewrite, 0, len(rewrites))
 	for _, r := range rewrites {
 		table = append(table, Rewrite{From: r.from, To: c.URL + r.path})
 	}
-	return table
+	// For what it leads to: KSIT may then be told to fetch from there, though it
+	// is on loopback.
+	return append(table, Rewrite{From: "https://secure.charts.example.com", To: c.SecureURL})
 }
 
 func (c *Charts) close() error {
-	if err := c.http.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("stopping the chart server: %w", err)
+	for _, server := range []*http.Server{c.http, c.https} {
+		if server == nil {
+			continue
+		}
+		if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("stopping the chart server: %w", err)
+		}
 	}
 	return nil
 }

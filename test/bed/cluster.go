@@ -159,6 +159,12 @@ func (c *Cluster) Kill(component Component) error {
 	return nil
 }
 
+// Running tells whether a component runs at this moment.
+func (c *Cluster) Running(component Component) bool {
+	p, err := c.component(component)
+	return err == nil && p.Running()
+}
+
 // Log returns the path of the log of a component.
 func (c *Cluster) Log(component Component) string {
 	return filepath.Join(c.dir, string(component)+".log")

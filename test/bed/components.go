@@ -67,7 +67,11 @@ func (c *Cluster) prepare() error {
 		return err
 	}
 	c.addComponent(Etcd, c.bed.Tools.Etcd, etcdArgs(c.file("etcd"), c.etcd, etcdPeer))
-	apiArgs := c.apiServerArgs(c.etcd, api)
+	audit, err := c.auditArgs()
+	if err != nil {
+		return err
+	}
+	apiArgs := append(c.apiServerArgs(c.etcd, api), audit...)
 	if c.role == target {
 		// On the host, Services must lead to processes on this machine;
 		// on a target they lead to pods, which nobody but the bed can answer for.
@@ -239,8 +243,10 @@ func (c *Cluster) writeCertificates() error {
 	return nil
 }
 
-func (c *Cluster) etcdListens(ctx context.Context) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.etcd.String())
+func (c *Cluster) etcdListens(ctx context.Context) error { return listens(ctx, c.etcd) }
+
+func listens(ctx context.Context, address listenAddress) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address.String())
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,9 @@ type KSITOptions struct {
 	// Artifacts is the directory of the manifests that a host cluster gets.
 	// Those of workloads are left out: the program runs as a process.
 	Artifacts string
-	// Command is the program's command, server by default. KSIT runs as the
-	// service account ksit-COMMAND of the manifests.
+	// Command is the program's command, server by default, or apiserver, which
+	// needs --etcd-servers among Args. KSIT runs as the service account
+	// ksit-COMMAND of the manifests.
 	Command string
 	// Args are added to the arguments that the bed gives.
 	Args []string
@@ -45,7 +46,7 @@ type KSIT struct {
 	Cert *CertFiles
 	// Kubeconfig is the path of the kubeconfig that it has for the host.
 	Kubeconfig string
-	// DataDir holds its etcd.
+	// DataDir holds the etcd of the command server.
 	DataDir string
 	// Namespace and ServiceAccount are what it runs as on the host.
 	Namespace, ServiceAccount string
@@ -53,6 +54,9 @@ type KSIT struct {
 	host       *Cluster
 	apiService *unstructured.Unstructured
 }
+
+// serverCommand runs everything in one process.
+const serverCommand = "server"
 
 // workloads are the kinds of which nothing is run on the host.
 var workloads = []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
@@ -74,7 +78,7 @@ func (b *Bed) StartKSIT(ctx context.Context, options KSITOptions) (*KSIT, error)
 func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 	command := options.Command
 	if command == "" {
-		command = "server"
+		command = serverCommand
 	}
 	binary, err := filepath.Abs(options.Binary)
 	if err != nil {
@@ -110,24 +114,24 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 		return nil, err
 	}
 	k.DataDir = filepath.Join(b.Dir, "ksit")
-	k.Process = b.NewProcess(ProcessSpec{
-		Name: "ksit",
-		Path: binary,
-		Dir:  b.Dir,
-		Args: append([]string{
-			command,
-			"--kubeconfig=" + k.Kubeconfig,
-			"--authentication-kubeconfig=" + k.Kubeconfig,
-			"--authorization-kubeconfig=" + k.Kubeconfig,
-			"--bind-address=" + loopback,
-			"--secure-port=" + strconv.Itoa(address.port),
-			"--tls-cert-file=" + k.Cert.Cert,
-			"--tls-private-key-file=" + k.Cert.Key,
-			"--data-dir=" + k.DataDir,
-			"--cache-dir=" + filepath.Join(b.Dir, "ksit-cache"),
-			"--rewrites-file=" + b.RewritesFile,
-		}, options.Args...),
-	})
+	args := []string{
+		command,
+		"--kubeconfig=" + k.Kubeconfig,
+		"--authentication-kubeconfig=" + k.Kubeconfig,
+		"--authorization-kubeconfig=" + k.Kubeconfig,
+		"--bind-address=" + loopback,
+		"--secure-port=" + strconv.Itoa(address.port),
+		"--tls-cert-file=" + k.Cert.Cert,
+		"--tls-private-key-file=" + k.Cert.Key,
+	}
+	if command == serverCommand {
+		// What an API server alone has not: an etcd of its own, and controllers.
+		args = append(args,
+			"--data-dir="+k.DataDir,
+			"--cache-dir="+filepath.Join(b.Dir, "ksit-cache"),
+			"--rewrites-file="+b.RewritesFile)
+	}
+	k.Process = b.NewProcess(ProcessSpec{Name: "ksit", Path: binary, Dir: b.Dir, Args: append(args, options.Args...)})
 	return k, nil
 }
 
@@ -286,6 +290,12 @@ func (b *Bed) RegisterTarget(ctx context.Context, namespace string, target *Clus
 	if err != nil {
 		return err
 	}
+	return b.RegisterKubeconfig(ctx, namespace, target, kubeconfig)
+}
+
+// RegisterKubeconfig is RegisterTarget with a kubeconfig of the caller's, such as
+// one that leads through a Relay or whose requests are audited.
+func (b *Bed) RegisterKubeconfig(ctx context.Context, namespace string, target *Cluster, kubeconfig []byte) error {
 	secret := target.Name + "-kubeconfig"
 	return b.Host.ApplyObjects(ctx,
 		&unstructured.Unstructured{Object: map[string]any{

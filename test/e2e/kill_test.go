@@ -21,16 +21,7 @@ import (
 // upgrades. Nothing is lost, nothing installed twice, and no release is stuck.
 // KSIT_SEED replays the moments of a run.
 func TestKill(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if given := os.Getenv("KSIT_SEED"); given != "" {
-		var err error
-		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
-			t.Fatalf("KSIT_SEED: %v", err)
-		}
-	}
-	t.Logf("KSIT_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, seed))
-
+	random := seeded(t)
 	ns := namespace(t, "one", "two")
 	const count = 6
 	name := func(n int) string { return fmt.Sprintf("app-%d", n) }
@@ -80,6 +71,21 @@ func TestKill(t *testing.T) {
 			}
 		}
 	}
+}
+
+// seeded is a source of what shall be random, but the same once more with the
+// seed that is printed.
+func seeded(t testing.TB) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("KSIT_SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatalf("KSIT_SEED: %v", err)
+		}
+	}
+	t.Logf("KSIT_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, seed))
 }
 
 type helmRevision struct {

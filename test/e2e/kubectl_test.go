@@ -71,7 +71,8 @@ func namespace(t testing.TB, targets ...string) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), eventually)
 		defer cancel()
-		if out, err := tryKubectl(ctx, s.bed.Host.Kubeconfig, "", "delete", "namespace", name, "--ignore-not-found"); err != nil {
+		// That it goes is seen to when all tests are through.
+		if out, err := tryKubectl(ctx, s.bed.Host.Kubeconfig, "", "delete", "namespace", name, "--ignore-not-found", "--wait=false"); err != nil {
 			t.Errorf("deleting namespace %s: %v\n%s", name, err, out)
 		}
 	})
@@ -122,6 +123,11 @@ spec:
       chart: %[5]s
       version: %[6]q
 %[7]s`, name, namespace, strings.Join(targets, ", "), testCharts(), chart, version, extra)
+}
+
+// selected has a manifest of generic's select its targets by labels.
+func selected(manifest, labels string) string {
+	return strings.Replace(manifest, "targetClusters: []", "targetSelector: {matchLabels: {"+labels+"}}", 1)
 }
 
 func testCharts() string { return "https://charts.example.com/test" }

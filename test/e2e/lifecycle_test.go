@@ -210,7 +210,7 @@ func TestTargetInUse(t *testing.T) {
 // when the selector suddenly matches nothing.
 func TestSelector(t *testing.T) {
 	ns := namespace(t, "one", "two")
-	manifest := strings.Replace(generic(ns, "fleet", "podinfo-lite", "1.0.0", nil, ""), "targetClusters: []", "targetSelector: {matchLabels: {stage: prod}}", 1)
+	manifest := selected(generic(ns, "fleet", "podinfo-lite", "1.0.0", nil, ""), "stage: prod")
 	kubectl(t, manifest, "apply", "-f", "-")
 	waitMessage(t, ns, "fleet", v1alpha1.PhasePending, "matches no")
 	kubectl(t, "", "label", "integrationtarget", "one", "two", "-n", ns, "stage=prod")

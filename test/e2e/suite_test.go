@@ -13,15 +13,18 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
 )
+
+// artifacts is the directory of the manifests that a host cluster gets.
+const artifacts = "../../artifacts/deploy"
 
 // suite is what all tests of the package share: a bed, and KSIT on it. Tests
 // keep out of each other's way by namespaces.
@@ -40,7 +43,7 @@ func TestMain(m *testing.M) {
 	code, err := runSuite(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
+		code = max(code, 1)
 	}
 	os.Exit(code)
 }
@@ -61,7 +64,7 @@ func runSuite(m *testing.M) (code int, err error) {
 			code, err = 1, closeErr
 		}
 	}()
-	run, err := b.StartKSIT(ctx, bed.KSITOptions{Binary: binary, Artifacts: filepath.Join("..", "..", "artifacts", "deploy")})
+	run, err := b.StartKSIT(ctx, bed.KSITOptions{Binary: binary, Artifacts: artifacts})
 	if err != nil {
 		return 1, err
 	}
@@ -71,10 +74,39 @@ func runSuite(m *testing.M) (code int, err error) {
 	}
 	s = suite{ctx: ctx, bed: b, run: run, ksit: client}
 	code = m.Run()
-	if code != 0 {
+	if code == 0 {
+		err = namespacesGo(ctx, b.Host)
+	}
+	if code != 0 || err != nil {
 		keepLog(run.Process.LogFile())
 	}
-	return code, nil
+	return code, err
+}
+
+// namespacesGo waits until the namespaces are gone that the tests deleted, with
+// all that was in them.
+func namespacesGo(ctx context.Context, host *bed.Cluster) error {
+	client, err := host.Client()
+	if err != nil {
+		return err
+	}
+	var left []string
+	if poll(ctx, eventually, func(ctx context.Context) bool {
+		list, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false
+		}
+		left = nil
+		for _, namespace := range list.Items {
+			if namespace.DeletionTimestamp != nil {
+				left = append(left, namespace.Name)
+			}
+		}
+		return len(left) == 0
+	}) {
+		return nil
+	}
+	return fmt.Errorf("namespaces that do not go: %v", left)
 }
 
 // keepLog prints the end of KSIT's log, which goes with the bed.
@@ -102,8 +134,14 @@ func (s *suite) restart(t testing.TB) {
 	t.Logf("KSIT was back after %s", time.Since(start).Round(time.Millisecond))
 }
 
-// metrics reads KSIT's own metrics, as an administrator of the host.
+// metrics reads KSIT's own metrics.
 func (s *suite) metrics(t testing.TB) string {
+	t.Helper()
+	return s.get(t, "/metrics")
+}
+
+// get asks KSIT itself for a path, as an administrator of the host.
+func (s *suite) get(t testing.TB, path string) string {
 	t.Helper()
 	config := rest.CopyConfig(s.bed.Host.RESTConfig())
 	config.Host = s.run.URL
@@ -112,7 +150,7 @@ func (s *suite) metrics(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.run.URL+"/metrics", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.run.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +161,7 @@ func (s *suite) metrics(t testing.TB) string {
 	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("metrics: %s %v", response.Status, err)
+		t.Fatalf("%s: %s %v", path, response.Status, err)
 	}
 	return string(data)
 }

@@ -104,7 +104,7 @@ func TestLayers(t *testing.T) {
 		{[]string{"pkg/apis"}, []string{"pkg/registry", "pkg/apiserver", "pkg/generated/clientset", "pkg/cmd"}, "the types stand at the bottom"},
 		{[]string{"pkg/etcd"}, []string{"pkg/apiserver", "pkg/registry", "pkg/controller"}, "a store knows nothing of what is in it"},
 		{
-			[]string{"pkg/rewrite", "pkg/fetch", "pkg/catalog", "pkg/metrics"},
+			[]string{"pkg/rewrite", "pkg/fetch", "pkg/catalog", "pkg/metrics", "pkg/expression", "pkg/safeyaml"},
 			[]string{"pkg/installer", "pkg/controller", "pkg/cluster", "pkg/apiserver", "pkg/cmd"},
 			"it is a library of this repository",
 		},

@@ -12,6 +12,7 @@ package installation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,10 +36,12 @@ type Namespaces interface {
 	Terminating(ctx context.Context, name string) (bool, error)
 }
 
-// Metrics counts how installs end.
+// Metrics counts how installs end, and drift.
 type Metrics interface {
 	InstallSucceeded(integrationType, method string)
 	InstallFailed(integrationType, method, reason string)
+	DriftFound(integrationType string, objects int)
+	DriftCorrected(integrationType string, objects int)
 }
 
 // Controller reconciles Installations.
@@ -48,7 +51,7 @@ type Controller struct {
 	Targets       listers.IntegrationTargetLister
 	Connections   *cluster.Set
 	Installers    map[v1alpha1.InstallMethod]installer.Installer
-	ConfigMaps    ConfigMaps
+	Sources       Sources
 	Namespaces    Namespaces
 	Events        events.EventRecorder
 	Metrics       Metrics
@@ -62,9 +65,13 @@ type Controller struct {
 	tracker    tracker
 }
 
-// lookAgain is when what waits for something else is looked at again, should
-// the event be missed that it waits for.
-const lookAgain = time.Minute
+const (
+	// lookAgain is when what waits for something else is looked at again, should
+	// the event be missed that it waits for.
+	lookAgain = time.Minute
+	// sourcesInterval is when sources that have moved on are looked at again.
+	sourcesInterval = 20 * time.Second
+)
 
 // Reconcile decides what is next for an Installation, and does it unless it
 // takes long.
@@ -82,7 +89,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, err
 	}
-	d, _ := c.next(ctx, &o)
+	d := decide(o)
 	wanted := o.digest
 	if d.step == stepDisable {
 		wanted = ""
@@ -100,12 +107,12 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return d.after, nil
 	case stepRelease:
 		return 0, c.release(ctx, o.installation, d)
-	case stepInstall, stepUninstall:
-		c.Work(key)
-		return 0, nil
 	case stepProbe:
-		return c.probe(ctx, o)
+		return c.probe(ctx, o, d)
 	default:
+		if d.step.long() {
+			c.Work(key)
+		}
 		return 0, nil
 	}
 }
@@ -125,8 +132,8 @@ func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (tim
 	if err != nil {
 		return 0, err
 	}
-	d, req := c.next(ctx, &o)
-	if d.step != stepInstall && d.step != stepUninstall {
+	d := decide(o)
+	if !d.step.long() {
 		// Reconcile saw an older state than this. What is next is its affair,
 		// once its cache has caught up.
 		c.Probe(key, settle)
@@ -136,12 +143,26 @@ func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (tim
 	if !begun {
 		return 0, nil
 	}
-	defer c.Probe(key, 0)
+	lookAfter := time.Duration(0)
+	defer func() { c.Probe(key, lookAfter) }()
 	defer end()
-	if d.step == stepUninstall {
+	switch d.step {
+	case stepUninstall:
 		return 0, c.uninstall(opCtx, o)
+	case stepDisown:
+		return 0, c.disown(opCtx, o)
+	case stepRollback:
+		return 0, c.rollback(opCtx, o)
+	case stepCorrect:
+		return 0, c.correct(opCtx, o)
+	default:
+		err := c.install(opCtx, o)
+		if errors.Is(err, errSourcesMoved) {
+			// The controller of Integrations reads them again within this time.
+			lookAfter, err = pace.Jitter(sourcesInterval), nil
+		}
+		return 0, err
 	}
-	return 0, c.install(opCtx, o, *req)
 }
 
 // observe gathers what a decision depends on.
@@ -161,32 +182,23 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 		if o.namespaceGoes, err = c.Namespaces.Terminating(ctx, installation.Namespace); err != nil {
 			return observed{}, err
 		}
+		return o, nil
+	}
+	if !installs(installation) {
+		return o, nil
+	}
+	o.digest = digestOf(installation, o.target)
+	o.mayCorrect = c.memories.of(types.NamespacedName{Namespace: installation.Namespace, Name: installation.Name}).mayCorrect(o.now)
+	if o.dependency, err = c.blockedBy(installation); err != nil {
+		return observed{}, err
 	}
 	return o, nil
-}
-
-// next decides, and returns the request where the spec asks for an install. A
-// request that cannot be made counts as one that has to be installed: that is
-// where it fails, is reported and tried again.
-func (c *Controller) next(ctx context.Context, o *observed) (decision, *preparedRequest) {
-	if o.installation.DeletionTimestamp != nil || !installs(o.installation) {
-		return decide(*o), nil
-	}
-	prepared := &preparedRequest{}
-	prepared.request, o.digest, prepared.err = request(ctx, o.installation, c.ConfigMaps)
-	return decide(*o), prepared
-}
-
-// preparedRequest is a request, or why there is none.
-type preparedRequest struct {
-	request installer.Request
-	err     error
 }
 
 func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Installation) error {
 	const message = "spec.enabled is false: nothing is installed or probed, and what is installed stays"
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
-		i.Status.ObservedGeneration = i.Generation
+		i.Status.ObservedGeneration = installation.Generation
 		i.Status.Phase, i.Status.Message = v1alpha1.PhaseDisabled, message
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "Disabled", message)
 	})

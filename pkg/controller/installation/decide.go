@@ -5,7 +5,6 @@ package installation
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -22,17 +21,33 @@ const (
 	stepDisable step = "Disable"
 	// stepWait: say what it waits for.
 	stepWait step = "Wait"
-	// stepRetryLater: the last attempt failed, and it is too soon for the next.
+	// stepRetryLater: it is too soon for the next attempt.
 	stepRetryLater step = "RetryLater"
 	// stepInstall: install or upgrade.
 	stepInstall step = "Install"
+	// stepRollback: bring back the last revision that went through.
+	stepRollback step = "Rollback"
+	// stepCorrect: undo drift.
+	stepCorrect step = "Correct"
 	// stepProbe: find out how it is.
 	stepProbe step = "Probe"
 	// stepUninstall: remove it from the target.
 	stepUninstall step = "Uninstall"
+	// stepDisown: take off the target what says that it is KSIT's.
+	stepDisown step = "Disown"
 	// stepRelease: let the Installation go, leaving the target as it is.
 	stepRelease step = "Release"
 )
+
+// long tells whether a step takes minutes, and is left to Operate.
+func (s step) long() bool {
+	switch s {
+	case stepInstall, stepRollback, stepCorrect, stepUninstall, stepDisown:
+		return true
+	default:
+		return false
+	}
+}
 
 // observed is all that a decision depends on.
 type observed struct {
@@ -46,7 +61,11 @@ type observed struct {
 	namespaceGoes bool
 	// digest is that of what the spec asks for.
 	digest string
-	now    time.Time
+	// dependency says which Integration must be Running first; empty when none.
+	dependency string
+	// mayCorrect is false for a while after drift was corrected again and again.
+	mayCorrect bool
+	now        time.Time
 }
 
 // decision is a step with what to say about it.
@@ -55,7 +74,11 @@ type decision struct {
 	phase   v1alpha1.Phase
 	reason  string
 	message string
-	after   time.Duration
+	// after is when to look again; zero for the usual.
+	after time.Duration
+	// failing is true for a probe of what an attempt that failed has left: it
+	// tells of the health, and leaves what is said of the failure.
+	failing bool
 }
 
 // decide is the whole logic of what is done when: a pure function.
@@ -74,19 +97,44 @@ func decide(o observed) decision {
 		return decision{step: stepProbe}
 	}
 	requested := i.Spec.ReconcileRequest != i.Status.LastReconcileRequest
-	upToDate := i.Status.AppliedDigest == o.digest && status.IsTrue(i.Status.Conditions, v1alpha1.ConditionInstalled)
-	if upToDate && !requested {
-		return decision{step: stepProbe}
+	if isUpToDate(i, o.digest) && !requested {
+		return decideSettled(o)
 	}
 	if o.target.DeletionTimestamp != nil {
-		return decision{step: stepWait, phase: orPending(i.Status.Phase), reason: "TargetDeleting",
-			message: fmt.Sprintf("IntegrationTarget %s is being deleted: nothing new is installed on it", i.Spec.Target)}
+		return hold(o, "TargetDeleting", fmt.Sprintf("IntegrationTarget %s is being deleted: nothing new is installed on it", i.Spec.Target))
 	}
-	if retry := i.Status.NextRetryTime; retry != nil && i.Status.Failures > 0 && !requested &&
-		i.Status.ObservedGeneration == i.Generation && o.now.Before(retry.Time) {
-		return decision{step: stepRetryLater, after: retry.Sub(o.now)}
+	if i.Spec.WaitsFor != "" && !everTouched(i) {
+		return hold(o, "WaitsForTurn", i.Spec.WaitsFor)
+	}
+	if o.dependency != "" {
+		return hold(o, "DependencyNotReady", o.dependency)
+	}
+	if i.Status.AttemptedDigest == o.digest && i.Status.Failures > 0 && !requested {
+		return decideFailed(o)
 	}
 	return decision{step: stepInstall}
+}
+
+// isUpToDate tells whether what is asked for was installed whole.
+func isUpToDate(i *v1alpha1.Installation, digest string) bool {
+	return i.Status.AppliedDigest == digest && status.IsTrue(i.Status.Conditions, v1alpha1.ConditionInstalled)
+}
+
+// decideSettled decides for an Installation on which all is installed.
+func decideSettled(o observed) decision {
+	i := o.installation
+	if driftMode(i) == v1alpha1.DriftCorrect && o.mayCorrect && status.IsTrue(i.Status.Conditions, v1alpha1.ConditionDrifted) {
+		return decision{step: stepCorrect}
+	}
+	return decision{step: stepProbe}
+}
+
+// hold waits with what is new. What runs already is probed on.
+func hold(o observed, reason, message string) decision {
+	if o.installation.Status.AppliedDigest != "" {
+		return decision{step: stepProbe, reason: reason, message: message}
+	}
+	return decision{step: stepWait, phase: orPending(o.installation.Status.Phase), reason: reason, message: message}
 }
 
 // connecting is decided for a moment after the start of KSIT, until it has
@@ -137,42 +185,4 @@ func orPending(phase v1alpha1.Phase) v1alpha1.Phase {
 // everTouched tells whether KSIT ever began to do something on the target.
 func everTouched(i *v1alpha1.Installation) bool {
 	return len(i.Status.Releases) > 0 || i.Status.LastOperation != nil
-}
-
-func decideLeaving(o observed) decision {
-	i := o.installation
-	if !slices.Contains(i.Finalizers, v1alpha1.FinalizerUninstall) {
-		return decision{step: stepNone}
-	}
-	if !everTouched(i) {
-		return decision{step: stepRelease}
-	}
-	if a := i.Spec.AutoInstall; a != nil && a.DeletionPolicy == v1alpha1.DeletionPolicyOrphan {
-		return decision{step: stepRelease, reason: "Orphaned", message: "what is installed stays, as deletionPolicy says"}
-	}
-	if o.target != nil && o.target.Status.Ready && !o.connected {
-		return connecting()
-	}
-	if !o.connected && o.namespaceGoes {
-		// The Secret with the kubeconfig went with the namespace, and will not
-		// come back: to wait would keep the namespace for ever.
-		return decision{step: stepRelease, reason: "Orphaned",
-			message: fmt.Sprintf("the namespace is deleted and with it the kubeconfig of %s: what is installed there stays", i.Spec.Target)}
-	}
-	const wayOut = "; if the cluster is gone for good, set spec.autoInstall.deletionPolicy of the Integration to Orphan"
-	switch {
-	case o.target == nil && !o.connected:
-		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetMissing",
-			message: fmt.Sprintf("uninstalling needs IntegrationTarget %s, which does not exist: create it%s", i.Spec.Target, wayOut)}
-	case o.target != nil && o.target.Spec.Suspend && !o.namespaceGoes:
-		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetSuspended",
-			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is suspended", i.Spec.Target)}
-	case !o.connected:
-		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetNotReady",
-			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is not ready%s", i.Spec.Target, wayOut)}
-	}
-	if retry := i.Status.NextRetryTime; retry != nil && i.Status.Failures > 0 && i.Status.ObservedGeneration == i.Generation && o.now.Before(retry.Time) {
-		return decision{step: stepRetryLater, after: retry.Sub(o.now)}
-	}
-	return decision{step: stepUninstall}
 }

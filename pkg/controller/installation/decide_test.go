@@ -40,9 +40,10 @@ func upToDate(mutate ...func(*observed)) observed {
 			ObjectMeta: metav1.ObjectMeta{Name: "one", Namespace: "ns"},
 			Status:     v1alpha1.IntegrationTargetStatus{Ready: true},
 		},
-		connected: true,
-		digest:    "sha256:same",
-		now:       testNow,
+		connected:  true,
+		digest:     "sha256:same",
+		mayCorrect: true,
+		now:        testNow,
 	}
 	for _, m := range mutate {
 		m(&o)
@@ -65,11 +66,43 @@ func TestDecide(t *testing.T) {
 	disconnected := func(o *observed) { o.connected = false }
 	failed := func(o *observed) {
 		o.installation.Status.AppliedDigest = ""
-		o.installation.Status.Failures = 2
+		o.installation.Status.AttemptedDigest = "sha256:same"
+		o.installation.Status.Releases = nil
+		o.installation.Status.LastOperation = &v1alpha1.Operation{Type: v1alpha1.OperationInstall, Outcome: v1alpha1.OperationFailed}
+		o.installation.Status.Failures, o.installation.Status.Retries = 2, 2
 		o.installation.Status.NextRetryTime = &metav1.Time{Time: testNow.Add(time.Minute)}
 	}
 	orphan := func(o *observed) { o.installation.Spec.AutoInstall.DeletionPolicy = v1alpha1.DeletionPolicyOrphan }
 	targetMissing := func(o *observed) { o.target, o.connected = nil, false }
+	later := func(o *observed) { o.now = testNow.Add(2 * time.Minute) }
+	depends := func(o *observed) { o.dependency = "waits for base" }
+	outdated := func(o *observed) { o.digest = "sha256:other" }
+	// failedUpgrade has the upgrade from same to other failed so many times.
+	failedUpgrade := func(times int32) func(*observed) {
+		return func(o *observed) {
+			st := &o.installation.Status
+			st.AttemptedDigest, st.Failures, st.Retries = "sha256:other", times, times
+			st.NextRetryTime = &metav1.Time{Time: testNow.Add(time.Minute)}
+			st.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionInstalled, Status: metav1.ConditionFalse}}
+		}
+	}
+	rolledBack := func(o *observed) {
+		setCondition(o.installation, v1alpha1.ConditionRemediated, metav1.ConditionTrue, reasonRolledBack, "")
+	}
+	allow := func(retries int32) func(*observed) {
+		return func(o *observed) {
+			o.installation.Spec.AutoInstall.Remediation = &v1alpha1.Remediation{Retries: &retries}
+		}
+	}
+	leave := func(o *observed) {
+		o.installation.Spec.AutoInstall.Remediation = &v1alpha1.Remediation{Strategy: v1alpha1.RemediationLeave}
+	}
+	drifted := func(mode v1alpha1.DriftMode) func(*observed) {
+		return func(o *observed) {
+			o.installation.Spec.AutoInstall.Drift = &v1alpha1.Drift{Mode: mode}
+			setCondition(o.installation, v1alpha1.ConditionDrifted, metav1.ConditionTrue, reasonDrifted, "")
+		}
+	}
 
 	for name, tc := range map[string]struct {
 		observed observed
@@ -100,15 +133,48 @@ func TestDecide(t *testing.T) {
 			phase: v1alpha1.PhasePending, reason: "TargetDeleting"},
 		"not connected yet": {observed: upToDate(disconnected), want: stepRetryLater},
 
-		"failed lately":       {observed: upToDate(failed), want: stepRetryLater},
-		"failed, time is up":  {observed: upToDate(failed, func(o *observed) { o.now = testNow.Add(2 * time.Minute) }), want: stepInstall},
-		"failed, new spec":    {observed: upToDate(failed, func(o *observed) { o.installation.Generation++ }), want: stepInstall},
-		"failed, asked to":    {observed: upToDate(failed, func(o *observed) { o.installation.Spec.ReconcileRequest = "x" }), want: stepInstall},
-		"failed, then leaves": {observed: upToDate(failed, deleted), want: stepUninstall},
+		"waits for its turn, new": {observed: upToDate(fresh, func(o *observed) { o.installation.Spec.WaitsFor = "its turn" }), want: stepWait,
+			phase: v1alpha1.PhasePending, reason: "WaitsForTurn", message: "its turn"},
+		"waits for its turn, runs what came before": {observed: upToDate(func(o *observed) { o.installation.Spec.WaitsFor = "its turn" }), want: stepProbe},
+		"depends, new": {observed: upToDate(fresh, depends), want: stepWait,
+			phase: v1alpha1.PhasePending, reason: "DependencyNotReady", message: "waits for base"},
+		"depends, to be upgraded": {observed: upToDate(depends, outdated), want: stepProbe, reason: "DependencyNotReady", message: "waits for base"},
+		"depends, up to date":     {observed: upToDate(depends), want: stepProbe},
 
-		"leaves":                  {observed: upToDate(deleted), want: stepUninstall},
-		"leaves, nothing done":    {observed: upToDate(deleted, fresh), want: stepRelease},
-		"leaves, orphaned":        {observed: upToDate(deleted, orphan), want: stepRelease, reason: "Orphaned"},
+		"drifted, to be reported":     {observed: upToDate(drifted(v1alpha1.DriftWarn)), want: stepProbe},
+		"drifted, to be corrected":    {observed: upToDate(drifted(v1alpha1.DriftCorrect)), want: stepCorrect},
+		"drifted, corrected just now": {observed: upToDate(drifted(v1alpha1.DriftCorrect), func(o *observed) { o.mayCorrect = false }), want: stepProbe},
+		"drifted, and to be upgraded": {observed: upToDate(drifted(v1alpha1.DriftCorrect), outdated), want: stepInstall},
+
+		"upgrade failed, backs off":    {observed: upToDate(outdated, failedUpgrade(2)), want: stepProbe},
+		"upgrade failed, time is up":   {observed: upToDate(outdated, failedUpgrade(2), later), want: stepInstall},
+		"last retry":                   {observed: upToDate(outdated, failedUpgrade(5), later), want: stepInstall},
+		"retries spent":                {observed: upToDate(outdated, failedUpgrade(6), later), want: stepRollback},
+		"retries spent, asked to":      {observed: upToDate(outdated, failedUpgrade(6), func(o *observed) { o.installation.Spec.ReconcileRequest = "x" }), want: stepInstall},
+		"retries spent, new spec":      {observed: upToDate(failedUpgrade(6), func(o *observed) { o.digest = "sha256:third" }), want: stepInstall},
+		"retries spent, more allowed":  {observed: upToDate(outdated, failedUpgrade(6), later, allow(9)), want: stepInstall},
+		"retries spent, to be left":    {observed: upToDate(outdated, failedUpgrade(6), later, leave), want: stepProbe},
+		"rolled back":                  {observed: upToDate(outdated, failedUpgrade(6), later, rolledBack), want: stepProbe},
+		"rollback failed, backs off":   {observed: upToDate(outdated, failedUpgrade(7)), want: stepProbe},
+		"rollback failed, time is up":  {observed: upToDate(outdated, failedUpgrade(7), later), want: stepRollback},
+		"rollback failed for good":     {observed: upToDate(outdated, failedUpgrade(10), later), want: stepProbe},
+		"no retries":                   {observed: upToDate(outdated, failedUpgrade(1), later, allow(0)), want: stepRollback},
+		"first install, retries spent": {observed: upToDate(failed, later, func(o *observed) { o.installation.Status.Retries = 6 }), want: stepNone},
+
+		"failed lately":        {observed: upToDate(failed), want: stepRetryLater},
+		"failed, time is up":   {observed: upToDate(failed, func(o *observed) { o.now = testNow.Add(2 * time.Minute) }), want: stepInstall},
+		"failed, new spec":     {observed: upToDate(failed, func(o *observed) { o.digest = "sha256:other" }), want: stepInstall},
+		"failed, other policy": {observed: upToDate(failed, func(o *observed) { o.installation.Generation++ }), want: stepRetryLater},
+		"failed, asked to":     {observed: upToDate(failed, func(o *observed) { o.installation.Spec.ReconcileRequest = "x" }), want: stepInstall},
+		"failed, then leaves":  {observed: upToDate(failed, deleted), want: stepUninstall},
+
+		"leaves":               {observed: upToDate(deleted), want: stepUninstall},
+		"leaves, nothing done": {observed: upToDate(deleted, fresh), want: stepRelease},
+		"leaves, orphaned":     {observed: upToDate(deleted, orphan), want: stepDisown},
+		"leaves, orphaned, and its marks stick": {observed: upToDate(deleted, orphan, func(o *observed) {
+			o.installation.Status.Phase, o.installation.Status.Failures = v1alpha1.PhaseUninstalling, maxDisowns
+			o.installation.Status.LastOperation = &v1alpha1.Operation{Type: v1alpha1.OperationUninstall}
+		}), want: stepRelease, reason: "Orphaned"},
 		"leaves, was disabled":    {observed: upToDate(deleted, func(o *observed) { o.installation.Spec.Enabled = false }), want: stepUninstall},
 		"leaves, finalizer gone":  {observed: upToDate(deleted, func(o *observed) { o.installation.Finalizers = nil }), want: stepNone},
 		"leaves, connecting":      {observed: upToDate(deleted, disconnected), want: stepRetryLater},
@@ -117,7 +183,7 @@ func TestDecide(t *testing.T) {
 			phase: v1alpha1.PhaseUninstalling, reason: "TargetMissing", message: "deletionPolicy"},
 		"leaves, target lost": {observed: upToDate(deleted, notReady, disconnected), want: stepWait,
 			phase: v1alpha1.PhaseUninstalling, reason: "TargetNotReady", message: "deletionPolicy"},
-		"leaves, target lost, orphaned":        {observed: upToDate(deleted, notReady, disconnected, orphan), want: stepRelease},
+		"leaves, target lost, orphaned":        {observed: upToDate(deleted, notReady, disconnected, orphan), want: stepRelease, reason: "Orphaned"},
 		"leaves with its namespace":            {observed: upToDate(deleted, func(o *observed) { o.namespaceGoes = true }), want: stepUninstall},
 		"leaves with its namespace, lost":      {observed: upToDate(deleted, notReady, disconnected, func(o *observed) { o.namespaceGoes = true }), want: stepRelease, reason: "Orphaned"},
 		"leaves while its target is suspended": {observed: upToDate(deleted, func(o *observed) { o.target.Spec.Suspend = true }), want: stepWait, phase: v1alpha1.PhaseUninstalling},
@@ -166,15 +232,15 @@ func TestDigestCoversWhatDecides(t *testing.T) {
 		i.Spec.AutoInstall.HelmConfig = &v1alpha1.HelmConfig{Chart: "c", Version: "1"}
 		i.Spec.AutoInstall.HelmConfig.ValuesObject = raw(`{"a":1,"b":{"c":2,"d":3}}`)
 		mutate(&i)
-		_, d, err := request(t.Context(), &i, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
+		return digestOf(&i, upToDate().target)
 	}
 	same := digest(func(*v1alpha1.Installation) {})
 	for name, mutate := range map[string]func(*v1alpha1.Installation){
-		"timeout":         func(i *v1alpha1.Installation) { i.Spec.AutoInstall.TimeoutSeconds = new(int32(77)) },
+		"timeout": func(i *v1alpha1.Installation) { i.Spec.AutoInstall.TimeoutSeconds = new(int32(77)) },
+		"password": func(i *v1alpha1.Installation) {
+			i.Spec.AutoInstall.HelmConfig.SecretRef = &v1alpha1.LocalReference{Name: "other"}
+		},
+		"turn":            func(i *v1alpha1.Installation) { i.Spec.WaitsFor = "its turn" },
 		"deletion policy": func(i *v1alpha1.Installation) { i.Spec.AutoInstall.DeletionPolicy = v1alpha1.DeletionPolicyOrphan },
 		"order of keys": func(i *v1alpha1.Installation) {
 			i.Spec.AutoInstall.HelmConfig.ValuesObject = raw(`{ "b":{"d":3,"c":2}, "a":1}`)
@@ -190,6 +256,8 @@ func TestDigestCoversWhatDecides(t *testing.T) {
 		"values":        func(i *v1alpha1.Installation) { i.Spec.AutoInstall.HelmConfig.Values = map[string]string{"a": "b"} },
 		"values object": func(i *v1alpha1.Installation) { i.Spec.AutoInstall.HelmConfig.ValuesObject = raw(`{"a":2}`) },
 		"namespace":     func(i *v1alpha1.Installation) { i.Spec.Config = map[string]string{"namespace": "other"} },
+		"sources":       func(i *v1alpha1.Installation) { i.Spec.SourcesDigest = "sha256:other" },
+		"templating":    func(i *v1alpha1.Installation) { i.Spec.AutoInstall.HelmConfig.TemplateValues = true },
 		"CRD policy":    func(i *v1alpha1.Installation) { i.Spec.AutoInstall.CRDPolicy = v1alpha1.CRDPolicySkip },
 	} {
 		if digest(mutate) == same {

@@ -10,71 +10,64 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
-	"ksit.io/ksit/pkg/controller/pace"
+	"ksit.io/ksit/pkg/controller/sources"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/installer"
 )
 
-const (
-	// The first failure is tried again after about retryMin, each further one
-	// after twice as long, up to retryMax. What only a change of the spec can
-	// mend is tried at retryMax: a missing chart may be published yet.
-	retryMin = 5 * time.Second
-	retryMax = 10 * time.Minute
-	// patience is how many attempts may fail before the phase is Failed rather
-	// than Installing.
-	patience = 3
-	// grace is how much longer than its timeout an operation may take to end.
-	grace = 15 * time.Second
-	// lastWords bounds the writes that are still made after an operation's
-	// context ended.
-	lastWords = 5 * time.Second
-)
+// grace is how much longer than its timeout an operation may take to end.
+const grace = 15 * time.Second
+
+// errSourcesMoved is returned for sources that are no longer those that the spec
+// of the Installation speaks of.
+var errSourcesMoved = errors.New("the ConfigMaps or Secrets have changed")
 
 // install installs or upgrades, and reports how that ended.
-func (c *Controller) install(ctx context.Context, o observed, prepared preparedRequest) error {
-	logger := klog.FromContext(ctx)
+func (c *Controller) install(ctx context.Context, o observed) error {
 	connection, connected := c.Connections.Get(targetOf(o.installation))
 	if !connected {
 		return nil
 	}
-	operation := v1alpha1.Operation{
-		Type:        operationType(o.installation),
-		Outcome:     v1alpha1.OperationRunning,
-		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
-		RequestedBy: requestedBy(o.installation),
+	req, prepareErr := c.prepare(ctx, o)
+	if errors.Is(prepareErr, errSourcesMoved) {
+		return errors.Join(errSourcesMoved, c.wait(ctx, o.installation, decision{phase: orPending(o.installation.Status.Phase), reason: "SourcesChanged",
+			message: "the ConfigMaps or Secrets that autoInstall refers to have changed: it waits for its turn to install them"}))
 	}
-	// Recorded before the first request to the target: should this process be
-	// killed, its successor, and an uninstall, know that there may be something.
-	begun, err := status.Write(ctx, c.Client.Installations(o.installation.Namespace), o.installation, func(i *v1alpha1.Installation) {
-		begin(i, operation)
-	})
+	begun, operation, err := c.begin(ctx, o, operationType(o.installation), requestedBy(o.installation))
 	if err != nil || begun == nil {
 		return err
 	}
-	logger.Info("Operation began", "operation", operation.Type, "integration", begun.Spec.Integration, "target", begun.Spec.Target, "requestedBy", operation.RequestedBy)
-
-	result, err := installer.Result{}, prepared.err
+	result, err := installer.Result{}, prepareErr
 	if err == nil {
-		result, err = c.apply(ctx, connection, begun, prepared.request)
+		result, err = c.apply(ctx, connection, begun, req)
 	}
-	if context.Cause(ctx) != nil {
-		if errors.Is(context.Cause(ctx), errSuperseded) {
-			logger.Info("Operation was superseded", "operation", operation.Type)
-			return c.recordReleases(ctx, begun, result)
-		}
-		return ctx.Err()
+	if interrupted, err := c.interrupted(ctx, begun, operation, result); interrupted {
+		return err
 	}
-	finished := metav1.NewTime(time.Now().Truncate(time.Second))
-	operation.FinishedAt = &finished
+	operation.end()
 	if err != nil {
-		return c.failed(ctx, begun, operation, result, err)
+		return c.failed(ctx, o, begun, operation, result, err)
 	}
-	return c.succeeded(ctx, begun, operation, result, o.digest)
+	return c.succeeded(ctx, o, begun, operation, result)
+}
+
+// prepare gathers the request. Sources are only used while they are those that
+// the spec has the digest of: a rollout decides who gets new ones, and when.
+func (c *Controller) prepare(ctx context.Context, o observed) (installer.Request, error) {
+	i := o.installation
+	req := request(i, o.target)
+	var err error
+	req.Sources, err = c.Sources.Read(ctx, i.Namespace, i.Spec.AutoInstall)
+	if err != nil {
+		return req, err
+	}
+	if sources.Digest(req.Sources) != i.Spec.SourcesDigest {
+		return req, errSourcesMoved
+	}
+	return req, nil
 }
 
 func (c *Controller) apply(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation, req installer.Request) (installer.Result, error) {
@@ -114,28 +107,7 @@ func (c *Controller) retire(ctx context.Context, connection *cluster.Connection,
 	return nil
 }
 
-// begin enters an operation that begins.
-func begin(i *v1alpha1.Installation, operation v1alpha1.Operation) {
-	st := &i.Status
-	if st.ObservedGeneration != i.Generation || st.LastReconcileRequest != i.Spec.ReconcileRequest {
-		st.Failures, st.NextRetryTime = 0, nil
-	}
-	st.ObservedGeneration = i.Generation
-	st.LastReconcileRequest = i.Spec.ReconcileRequest
-	phase, verb := v1alpha1.PhaseInstalling, "installing"
-	if operation.Type == v1alpha1.OperationUpgrade {
-		phase, verb = v1alpha1.PhaseUpgrading, "upgrading"
-	}
-	if st.Failures == 0 || st.Phase != v1alpha1.PhaseFailed {
-		// While it is tried again after it Failed, it stays Failed.
-		st.Phase = phase
-		st.Message = verb
-		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(phase), verb)
-	}
-	st.LastOperation = &operation
-}
-
-func (c *Controller) succeeded(ctx context.Context, i *v1alpha1.Installation, operation v1alpha1.Operation, result installer.Result, digest string) error {
+func (c *Controller) succeeded(ctx context.Context, o observed, i *v1alpha1.Installation, operation *operationRecord, result installer.Result) error {
 	operation.Outcome = v1alpha1.OperationSucceeded
 	operation.Message = "nothing had to be changed"
 	if result.Changed {
@@ -143,77 +115,57 @@ func (c *Controller) succeeded(ctx context.Context, i *v1alpha1.Installation, op
 	}
 	err := c.write(ctx, i, func(i *v1alpha1.Installation) {
 		st := &i.Status
-		st.LastOperation = &operation
+		st.LastOperation = operation.status()
 		st.Releases = result.Releases
-		st.AppliedDigest = digest
-		st.Failures, st.NextRetryTime = 0, nil
+		st.AppliedDigest, st.AttemptedDigest = o.digest, o.digest
+		st.Values = result.Values
+		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
+		st.Drifted = nil
 		st.Message = "installed; its health is being probed"
 		setCondition(i, v1alpha1.ConditionInstalled, metav1.ConditionTrue, "Installed", "installed as the spec says")
 		setCondition(i, v1alpha1.ConditionStalled, metav1.ConditionFalse, "AsExpected", "needs no help")
+		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
+		status.Remove(&st.Conditions, v1alpha1.ConditionDrifted)
 	})
 	c.Metrics.InstallSucceeded(string(i.Spec.Type), string(methodOf(i)))
-	klog.FromContext(ctx).Info("Operation succeeded", "operation", operation.Type, "integration", i.Spec.Integration, "target", i.Spec.Target,
-		"releases", releaseNames(result.Releases), "changed", result.Changed, "duration", operation.FinishedAt.Sub(operation.StartedAt.Time))
+	operation.log(ctx, i, "releases", releaseNames(result.Releases), "changed", result.Changed)
 	if result.Changed {
 		c.Events.Eventf(i, nil, "Normal", done(operation.Type), string(operation.Type), "%s: %v", done(operation.Type), releaseNames(result.Releases))
 	}
 	return err
 }
 
-func (c *Controller) failed(ctx context.Context, i *v1alpha1.Installation, operation v1alpha1.Operation, result installer.Result, failure error) error {
+func (c *Controller) failed(ctx context.Context, o observed, i *v1alpha1.Installation, operation *operationRecord, result installer.Result, failure error) error {
 	reason, terminal := installer.ReasonOf(failure), installer.IsTerminal(failure)
 	operation.Outcome = v1alpha1.OperationFailed
 	operation.Message = status.Shorten(failure.Error(), status.MaxMessage)
-	failures := i.Status.Failures + 1
-	retry := operation.FinishedAt.Add(retryAfter(failures, terminal))
+	f := countFailure(i, failure, operation.FinishedAt.Time)
 	err := c.write(ctx, i, func(i *v1alpha1.Installation) {
 		st := &i.Status
-		st.LastOperation = &operation
+		st.LastOperation = operation.status()
 		if result.Releases != nil {
 			st.Releases = result.Releases
 		}
-		st.Failures = failures
-		st.NextRetryTime = &metav1.Time{Time: retry.Truncate(time.Second)}
-		message := fmt.Sprintf("attempt %d failed: %s; the next is at %s", failures, operation.Message, retry.UTC().Format("15:04:05 MST"))
-		st.Message = status.Shorten(message, status.MaxMessage)
-		if terminal || failures >= patience || reason == installer.ReasonNotReady {
+		st.AttemptedDigest = o.digest
+		st.Failures, st.Retries, st.NextRetryTime = f.failures, f.retries, f.next
+		st.Message = status.Shorten(f.message(operation.Message), status.MaxMessage)
+		if terminal || f.spent || f.failures >= patience || reason == installer.ReasonNotReady {
 			st.Phase = v1alpha1.PhaseFailed
 		}
 		setCondition(i, v1alpha1.ConditionInstalled, metav1.ConditionFalse, string(reason), operation.Message)
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(reason), operation.Message)
-		setCondition(i, v1alpha1.ConditionStalled, status.Bool(terminal), string(reason), operation.Message)
+		setCondition(i, v1alpha1.ConditionStalled, status.Bool(terminal || f.left), string(reason), st.Message)
+		if f.left {
+			setCondition(i, v1alpha1.ConditionRemediated, metav1.ConditionTrue, reasonLeft, "the retries are spent, and everything is left as it is")
+		}
 	})
 	c.Metrics.InstallFailed(string(i.Spec.Type), string(methodOf(i)), string(reason))
-	klog.FromContext(ctx).Info("Operation failed", "operation", operation.Type, "integration", i.Spec.Integration, "target", i.Spec.Target,
-		"reason", reason, "err", operation.Message, "attempt", failures, "nextRetry", retry, "duration", operation.FinishedAt.Sub(operation.StartedAt.Time))
+	operation.log(ctx, i, "reason", reason, "err", operation.Message, "attempt", f.failures, "nextRetry", f.next)
 	c.Events.Eventf(i, nil, "Warning", string(reason), string(operation.Type), "%s", operation.Message)
+	if f.spent {
+		c.Events.Eventf(i, nil, "Warning", reasonRetriesSpent, string(operation.Type), "%d attempts failed", f.failures)
+	}
 	return err
-}
-
-// recordReleases notes what an operation that was cut short left on the
-// target, although its context has ended.
-func (c *Controller) recordReleases(ctx context.Context, i *v1alpha1.Installation, result installer.Result) error {
-	if result.Releases == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-	defer cancel()
-	return c.write(ctx, i, func(i *v1alpha1.Installation) { i.Status.Releases = result.Releases })
-}
-
-// retryAfter is the exponential backoff, with jitter: installs
-// that failed together, because a registry was down, are not tried together.
-func retryAfter(failures int32, terminal bool) time.Duration {
-	if terminal {
-		return pace.Jitter(retryMax)
-	}
-	after := retryMin
-	for range failures - 1 {
-		if after *= 2; after >= retryMax {
-			return pace.Jitter(retryMax)
-		}
-	}
-	return pace.Jitter(after)
 }
 
 func operationType(i *v1alpha1.Installation) v1alpha1.OperationType {
@@ -237,14 +189,6 @@ func requestedBy(i *v1alpha1.Installation) string {
 	default:
 		return "the state of the target"
 	}
-}
-
-func releaseNames(releases []v1alpha1.ReleaseStatus) []string {
-	names := make([]string, 0, len(releases))
-	for _, r := range releases {
-		names = append(names, fmt.Sprintf("%s/%s@%s", r.Namespace, r.Name, r.Version))
-	}
-	return names
 }
 
 // done is the reason of the event that tells of an operation that went through.

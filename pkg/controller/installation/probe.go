@@ -35,6 +35,15 @@ type memory struct {
 	lastCounted time.Time
 	// progressingSince is when the rollout that goes on was first seen.
 	progressingSince time.Time
+	// lastDriftLook is when drift was last looked for.
+	lastDriftLook time.Time
+
+	// mu guards what Reconcile and Operate share.
+	mu sync.Mutex
+	// correctedAt is when drift was last corrected, and correctionPause how long
+	// the next correction waits.
+	correctedAt     time.Time
+	correctionPause time.Duration
 }
 
 type memories struct {
@@ -61,7 +70,7 @@ func (m *memories) forget(key types.NamespacedName) {
 }
 
 // probe finds out how an Installation is and writes it down if that is news.
-func (c *Controller) probe(ctx context.Context, o observed) (time.Duration, error) {
+func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Duration, error) {
 	i := o.installation
 	key := types.NamespacedName{Namespace: i.Namespace, Name: i.Name}
 	connection, connected := c.Connections.Get(targetOf(i))
@@ -89,17 +98,38 @@ func (c *Controller) probe(ctx context.Context, o observed) (time.Duration, erro
 	}
 	m := c.memories.of(key)
 	v := judge(i, m, report, o)
+	if held := d.message != ""; held {
+		v.hold(d.message)
+	}
 	before := i.Status.Phase
-	if err := c.write(ctx, i, func(i *v1alpha1.Installation) { v.enter(i, report) }); err != nil {
+	written, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) {
+		v.enterHealth(i, report)
+		if !d.failing {
+			v.enter(i, o.installation)
+		}
+	})
+	if err != nil || written == nil {
 		return 0, err
 	}
-	if v.phase != before {
+	if v.phase != before && !d.failing {
 		c.announce(i, v)
 	}
-	if v.phase == v1alpha1.PhaseInstalling || v.phase == v1alpha1.PhaseUpgrading {
+	if !d.failing && !v.held && (v.phase == v1alpha1.PhaseInstalling || v.phase == v1alpha1.PhaseUpgrading) {
 		return probeWhileStarting, nil
 	}
-	return pace.Jitter(pace.Interval(o.target)), nil
+	if !d.failing && m.looksForDrift(written, o) {
+		if written, err = c.findDrift(ctx, connection, written, m, o.now); err != nil {
+			return 0, err
+		}
+		if o.installation = written; decide(o).step == stepCorrect {
+			c.Work(key)
+		}
+	}
+	after := pace.Jitter(pace.Interval(o.target))
+	if d.after > 0 {
+		after = min(after, d.after)
+	}
+	return after, nil
 }
 
 func (c *Controller) objects(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) (object.ObjMetadataSet, error) {
@@ -130,6 +160,8 @@ type verdict struct {
 	reason  string
 	// detail is the message of the condition Healthy.
 	detail string
+	// held is true while an upgrade waits for something.
+	held bool
 }
 
 // judge weighs a report against what was found before. A failure changes the
@@ -198,15 +230,33 @@ func starting(i *v1alpha1.Installation) v1alpha1.Phase {
 	}
 }
 
-func (v verdict) enter(i *v1alpha1.Installation, report health.Report) {
+// hold says that what is probed is not what is asked for, and what that waits
+// for.
+func (v *verdict) hold(message string) {
+	v.held = true
+	v.message = message + "; meanwhile: " + v.message
+	if v.phase == v1alpha1.PhaseRunning {
+		v.phase = v1alpha1.PhaseUpgrading
+	}
+}
+
+// enterHealth enters what was found.
+func (v verdict) enterHealth(i *v1alpha1.Installation, report health.Report) {
+	i.Status.Checks = report.Checks
+	i.Status.Unhealthy = report.Unhealthy
+	setCondition(i, v1alpha1.ConditionHealthy, v.healthy, v.reason, v.detail)
+}
+
+// enter enters what it amounts to. What was probed is probed: i may have been
+// changed since, and that must not count as seen.
+func (v verdict) enter(i, probed *v1alpha1.Installation) {
 	st := &i.Status
-	st.ObservedGeneration = i.Generation
-	st.LastReconcileRequest = i.Spec.ReconcileRequest
+	st.ObservedGeneration = probed.Generation
+	if !v.held {
+		st.LastReconcileRequest = probed.Spec.ReconcileRequest
+	}
 	st.Phase = v.phase
 	st.Message = status.Shorten(v.message, status.MaxMessage)
-	st.Checks = report.Checks
-	st.Unhealthy = report.Unhealthy
-	setCondition(i, v1alpha1.ConditionHealthy, v.healthy, v.reason, v.detail)
 	ready := v.phase == v1alpha1.PhaseRunning
 	setCondition(i, v1alpha1.ConditionReady, status.Bool(ready), string(v.phase), v.message)
 	if !installs(i) {

@@ -95,7 +95,8 @@ func TestJudge(t *testing.T) {
 				if v.phase != p.want {
 					t.Fatalf("probe %d (%s): phase %s, want %s", n, p.state, v.phase, p.want)
 				}
-				v.enter(o.installation, report)
+				v.enterHealth(o.installation, report)
+				v.enter(o.installation, o.installation)
 				healthy := metav1.ConditionFalse
 				for _, c := range o.installation.Status.Conditions {
 					if c.Type == v1alpha1.ConditionHealthy {

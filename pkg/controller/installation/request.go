@@ -8,15 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/catalog"
@@ -24,9 +17,10 @@ import (
 	"ksit.io/ksit/pkg/installer"
 )
 
-// ConfigMaps reads the ConfigMaps of the host cluster, one by one.
-type ConfigMaps interface {
-	Get(ctx context.Context, key types.NamespacedName) (*corev1.ConfigMap, error)
+// Sources reads on the host cluster what an AutoInstall refers to. What is
+// missing there is an *installer.Error.
+type Sources interface {
+	Read(ctx context.Context, namespace string, install *v1alpha1.AutoInstall) (installer.Sources, error)
 }
 
 // installs tells whether KSIT installs at all, rather than only probing.
@@ -64,53 +58,28 @@ func methodOf(i *v1alpha1.Installation) v1alpha1.InstallMethod {
 	return v1alpha1.InstallMethodHelm
 }
 
-// request gathers what the spec asks for, and its digest. What KSIT cannot read
-// on the host cluster is an *installer.Error.
-func request(ctx context.Context, i *v1alpha1.Installation, configMaps ConfigMaps) (installer.Request, string, error) {
-	req := installer.Request{
+// request is what the spec asks for, but for what it refers to on the host
+// cluster.
+func request(i *v1alpha1.Installation, target *v1alpha1.IntegrationTarget) installer.Request {
+	return installer.Request{
 		Owner:       ownerOf(i),
 		Type:        i.Spec.Type,
 		Namespace:   namespaceOf(i),
 		AutoInstall: i.Spec.AutoInstall,
-		Recorded:    i.Status.Releases,
-		Timeout:     timeoutOf(i),
+		Target: installer.Target{
+			Namespace: target.Namespace, Name: target.Name, ClusterName: target.Spec.ClusterName,
+			Labels: target.Labels, Annotations: target.Annotations,
+		},
+		Recorded: i.Status.Releases,
+		Timeout:  timeoutOf(i),
 	}
-	if config := i.Spec.AutoInstall.ManifestConfig; config != nil && config.ConfigMapRef != nil {
-		manifests, err := readManifests(ctx, configMaps, i.Namespace, config.ConfigMapRef)
-		if err != nil {
-			return req, "", err
-		}
-		req.Sources.Manifests = manifests
-	}
-	digest, err := digestOf(req)
-	return req, digest, err
-}
-
-func readManifests(ctx context.Context, configMaps ConfigMaps, namespace string, ref *v1alpha1.ConfigMapReference) ([]byte, error) {
-	configMap, err := configMaps.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name})
-	if apierrors.IsNotFound(err) {
-		return nil, installer.Terminalf(installer.ReasonManifestUnavailable, "there is no ConfigMap %s in namespace %s", ref.Name, namespace)
-	}
-	if err != nil {
-		return nil, installer.Errorf(installer.ReasonManifestUnavailable, "reading ConfigMap %s/%s: %w", namespace, ref.Name, err)
-	}
-	if ref.Key != "" {
-		data, found := configMap.Data[ref.Key]
-		if !found {
-			return nil, installer.Terminalf(installer.ReasonManifestUnavailable, "ConfigMap %s has no key %s", ref.Name, ref.Key)
-		}
-		return []byte(data), nil
-	}
-	parts := make([]string, 0, len(configMap.Data))
-	for _, key := range slices.Sorted(maps.Keys(configMap.Data)) {
-		parts = append(parts, configMap.Data[key])
-	}
-	return []byte(strings.Join(parts, "\n---\n")), nil
 }
 
 // digestOf covers everything that decides what is on the target, and nothing
-// else: a changed timeout or deletion policy is no reason to touch the target.
-func digestOf(req installer.Request) (string, error) {
+// else: a changed timeout, password or deletion policy is no reason to touch
+// the target.
+func digestOf(i *v1alpha1.Installation, target *v1alpha1.IntegrationTarget) string {
+	install := i.Spec.AutoInstall
 	covered := struct {
 		Type      v1alpha1.IntegrationType
 		Namespace string
@@ -118,32 +87,46 @@ func digestOf(req installer.Request) (string, error) {
 		Helm      *v1alpha1.HelmConfig
 		Values    any
 		Manifest  *v1alpha1.ManifestConfig
-		Content   []byte
 		CRDs      v1alpha1.CRDPolicy
+		Sources   string            `json:",omitempty"`
+		Target    *installer.Target `json:",omitempty"`
 	}{
-		Type:      req.Type,
-		Namespace: req.Namespace,
-		Method:    req.AutoInstall.Method,
-		Manifest:  req.AutoInstall.ManifestConfig,
-		Content:   req.Sources.Manifests,
-		CRDs:      req.AutoInstall.CRDPolicy,
+		Type:      i.Spec.Type,
+		Namespace: namespaceOf(i),
+		Method:    install.Method,
+		CRDs:      install.CRDPolicy,
+		Sources:   i.Spec.SourcesDigest,
 	}
-	if helm := req.AutoInstall.HelmConfig; helm != nil {
+	if install.ManifestConfig != nil {
+		covered.Manifest = install.ManifestConfig.DeepCopy()
+		covered.Manifest.SecretRef, covered.Manifest.CASecretRef = nil, nil
+	}
+	if helm := install.HelmConfig; helm != nil {
 		covered.Helm = helm.DeepCopy()
 		covered.Helm.ValuesObject = nil
-		if helm.ValuesObject != nil && len(helm.ValuesObject.Raw) > 0 {
-			// Decoded, so that neither the order of keys nor white space counts.
-			if err := json.Unmarshal(helm.ValuesObject.Raw, &covered.Values); err != nil {
-				return "", installer.Terminalf(installer.ReasonValuesInvalid, "valuesObject is not JSON")
-			}
+		covered.Helm.SecretRef, covered.Helm.CASecretRef, covered.Helm.Verify = nil, nil, nil
+		if helm.ValuesObject != nil {
+			covered.Values = canonicalJSON(helm.ValuesObject.Raw)
+		}
+		if helm.TemplateValues && target != nil {
+			facts := request(i, target).Target
+			covered.Target = &facts
 		}
 	}
-	data, err := json.Marshal(covered)
-	if err != nil {
-		return "", fmt.Errorf("computing the digest of what is asked for: %w", err)
-	}
+	// What was decoded from JSON, and what the API holds, can be written as JSON.
+	data, _ := json.Marshal(covered)
 	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// canonicalJSON decodes JSON, so that neither the order of keys nor white space
+// counts. What is no JSON counts as it is: the installer refuses it.
+func canonicalJSON(raw []byte) any {
+	var values any
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return string(raw)
+	}
+	return values
 }
 
 // removable are the releases that an uninstall removes: those that are

@@ -17,9 +17,41 @@ import (
 	"ksit.io/ksit/pkg/installer"
 )
 
+// disownTimeout bounds what is done on the target for an Installation that is
+// orphaned.
+const disownTimeout = 30 * time.Second
+
+// departure is a way to leave a target.
+type departure struct {
+	timeout time.Duration
+	do      func(context.Context, *cluster.Connection, *v1alpha1.Installation) error
+	// reason and message are what is said when it went through.
+	reason, message string
+}
+
 // uninstall removes from the target what KSIT installed there, and then lets
 // the Installation go. What it could not remove it tries again.
 func (c *Controller) uninstall(ctx context.Context, o observed) error {
+	return c.leave(ctx, o, departure{
+		timeout: timeoutOf(o.installation) + grace,
+		do:      c.remove,
+		reason:  "Uninstalled",
+		message: fmt.Sprintf("uninstalled from %s", o.installation.Spec.Target),
+	})
+}
+
+// disown leaves what is installed for others to take over, and then lets the
+// Installation go.
+func (c *Controller) disown(ctx context.Context, o observed) error {
+	return c.leave(ctx, o, departure{
+		timeout: disownTimeout,
+		do:      c.giveUp,
+		reason:  "Orphaned",
+		message: "what is installed stays, as deletionPolicy says",
+	})
+}
+
+func (c *Controller) leave(ctx context.Context, o observed, way departure) error {
 	i := o.installation
 	connection, connected := c.Connections.Get(targetOf(i))
 	if !connected {
@@ -31,43 +63,50 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
 		RequestedBy: "deletion",
 	}
-	begun, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) {
-		st := &i.Status
-		if st.Phase != v1alpha1.PhaseUninstalling {
-			st.Failures, st.NextRetryTime = 0, nil
-		}
-		st.ObservedGeneration = i.Generation
-		st.Phase = v1alpha1.PhaseUninstalling
-		if st.Failures == 0 {
-			st.Message = "uninstalling"
-		}
-		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(v1alpha1.PhaseUninstalling), "being uninstalled")
-		st.LastOperation = &operation
-	})
+	begun, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) { enterLeaving(i, operation) })
 	if err != nil || begun == nil {
 		return err
 	}
-	timed, cancel := context.WithTimeout(ctx, timeoutOf(begun)+grace)
+	timed, cancel := context.WithTimeout(ctx, way.timeout)
 	defer cancel()
-	failure := c.remove(timed, connection, begun)
+	failure := way.do(timed, connection, begun)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	logger := klog.FromContext(ctx).WithValues("integration", begun.Spec.Integration, "target", begun.Spec.Target)
 	if failure == nil {
-		logger.Info("Uninstalled", "releases", releaseNames(begun.Status.Releases), "duration", time.Since(o.now).Round(time.Millisecond))
-		return c.release(ctx, begun, decision{reason: "Uninstalled", message: fmt.Sprintf("uninstalled from %s", begun.Spec.Target)})
+		klog.FromContext(ctx).Info("Left the target", "outcome", way.reason, "integration", begun.Spec.Integration, "target", begun.Spec.Target,
+			"releases", releaseNames(begun.Status.Releases), "duration", time.Since(o.now).Round(time.Millisecond))
+		return c.release(ctx, begun, decision{reason: way.reason, message: way.message})
 	}
+	return c.leavingFailed(ctx, begun, operation, failure)
+}
+
+func enterLeaving(i *v1alpha1.Installation, operation v1alpha1.Operation) {
+	st := &i.Status
+	if st.Phase != v1alpha1.PhaseUninstalling || st.ObservedGeneration != i.Generation {
+		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
+	}
+	st.ObservedGeneration = i.Generation
+	st.Phase = v1alpha1.PhaseUninstalling
+	if st.Failures == 0 {
+		st.Message = "uninstalling"
+	}
+	setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(v1alpha1.PhaseUninstalling), "being uninstalled")
+	st.LastOperation = &operation
+}
+
+func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation, operation v1alpha1.Operation, failure error) error {
 	message := status.Shorten(failure.Error(), status.MaxMessage)
 	reason := installer.ReasonOf(failure)
 	if reason == installer.ReasonInstallFailed {
 		reason = installer.ReasonUninstallFailed
 	}
-	failures := begun.Status.Failures + 1
+	failures := i.Status.Failures + 1
 	retry := time.Now().Add(retryAfter(failures, false))
-	logger.Info("Uninstall failed", "reason", reason, "err", message, "attempt", failures, "nextRetry", retry)
-	c.Events.Eventf(begun, nil, "Warning", string(reason), "Uninstall", "%s", message)
-	return c.write(ctx, begun, func(i *v1alpha1.Installation) {
+	klog.FromContext(ctx).Info("Could not leave the target", "integration", i.Spec.Integration, "target", i.Spec.Target,
+		"reason", reason, "err", message, "attempt", failures, "nextRetry", retry)
+	c.Events.Eventf(i, nil, "Warning", string(reason), "Uninstall", "%s", message)
+	return c.write(ctx, i, func(i *v1alpha1.Installation) {
 		finished := metav1.NewTime(time.Now().Truncate(time.Second))
 		operation.Outcome, operation.FinishedAt, operation.Message = v1alpha1.OperationFailed, &finished, message
 		i.Status.LastOperation = &operation
@@ -83,19 +122,26 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 // remove has every method remove what it installed: the method may have been
 // changed since.
 func (c *Controller) remove(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) error {
+	removal := installer.Removal{
+		Owner:    ownerOf(i),
+		Releases: removable(i),
+		Adopted:  i.Spec.AutoInstall != nil && i.Spec.AutoInstall.DeletionPolicy == v1alpha1.DeletionPolicyDeleteAdopted,
+		Timeout:  timeoutOf(i),
+	}
 	for name, method := range c.Installers {
-		if err := method.Uninstall(ctx, connection, removalOf(i)); err != nil {
+		if err := method.Uninstall(ctx, connection, removal); err != nil {
 			return fmt.Errorf("uninstalling by the method %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func removalOf(i *v1alpha1.Installation) installer.Removal {
-	return installer.Removal{
-		Owner:    ownerOf(i),
-		Releases: removable(i),
-		Adopted:  i.Spec.AutoInstall != nil && i.Spec.AutoInstall.DeletionPolicy == v1alpha1.DeletionPolicyDeleteAdopted,
-		Timeout:  timeoutOf(i),
+// giveUp takes off the target all that says that it is KSIT's.
+func (c *Controller) giveUp(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) error {
+	for name, method := range c.Installers {
+		if err := method.Disown(ctx, connection, ownerOf(i), removable(i)); err != nil {
+			return fmt.Errorf("giving up what the method %s installed: %w", name, err)
+		}
 	}
+	return nil
 }

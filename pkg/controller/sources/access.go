@@ -34,14 +34,14 @@ func (r *reading) access(credentials, ca *v1alpha1.LocalReference) (*fetch.Acces
 		if err != nil {
 			return nil, err
 		}
-		credentialsData, named = secret.Data, append(named, credentials.Name)
+		credentialsData, named = dataOf(secret), append(named, credentials.Name)
 	}
 	if ca != nil {
 		secret, err := r.needSecret("caSecretRef", ca.Name, maxTrust)
 		if err != nil {
 			return nil, err
 		}
-		caData, named = secret.Data, append(named, ca.Name)
+		caData, named = dataOf(secret), append(named, ca.Name)
 	}
 	access, err := fetch.AccessFromSecrets(credentialsData, caData)
 	if err != nil {
@@ -49,6 +49,15 @@ func (r *reading) access(credentials, ca *v1alpha1.LocalReference) (*fetch.Acces
 			"access to the repository by Secret %s in namespace %s: %w", strings.Join(named, " and "), r.namespace, err)
 	}
 	return access, nil
+}
+
+// dataOf returns what a Secret holds, never nil, which is for one that is not
+// named.
+func dataOf(secret *corev1.Secret) map[string][]byte {
+	if secret.Data == nil {
+		return map[string][]byte{}
+	}
+	return secret.Data
 }
 
 // keys reads the public keys by which a chart is verified: those keys of the

@@ -49,6 +49,11 @@ func Set(conditions *[]metav1.Condition, generation int64, kind string, value me
 	})
 }
 
+// Remove takes a condition away.
+func Remove(conditions *[]metav1.Condition, kind string) {
+	meta.RemoveStatusCondition(conditions, kind)
+}
+
 // IsTrue tells whether a condition is there and true.
 func IsTrue(conditions []metav1.Condition, kind string) bool {
 	return meta.IsStatusConditionTrue(conditions, kind)

@@ -53,7 +53,11 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 		return i.result(ctx, conn, req, steps, dropped, false), err
 	}
 	changed, dropped, err := i.carryOut(ctx, conn, req, steps, dropped)
-	return i.result(ctx, conn, req, steps, dropped, changed), err
+	result := i.result(ctx, conn, req, steps, dropped, changed)
+	if err == nil {
+		result.Values = show(steps[len(steps)-1].marked)
+	}
+	return result, err
 }
 
 // look observes all releases, decides about each, and gets the charts needed.
@@ -85,10 +89,13 @@ func (i *Installer) look(ctx context.Context, conn *cluster.Connection, steps []
 		if err != nil {
 			return err
 		}
-		_, err = loadChart(s.archive.data, s.wish.chart)
+		loaded, err := loadChart(s.archive.data, s.wish.chart)
 		free()
 		if err != nil {
 			return err
+		}
+		if err := mayUpdateCRDs(ctx, conn, loaded, s.policy); err != nil {
+			return classify(ctx, err, "looking at the CRDs of chart "+s.wish.chart, s.redact)
 		}
 	}
 	return nil
@@ -118,7 +125,7 @@ func (i *Installer) carryOut(ctx context.Context, conn *cluster.Connection, req 
 
 // run does what was decided about one release.
 func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) error {
-	doing := fmt.Sprintf("release %s in namespace %s", s.name.Name, s.name.Namespace)
+	doing := s.doing()
 	klog.FromContext(ctx).V(2).Info("Acting on a release", "target", conn.Name(), "release", s.name,
 		"action", s.decision.action, "chart", s.wish.chart, "version", s.archive.version, "recover", s.decision.recover)
 	if s.decision.action == actionClaim {
@@ -149,8 +156,12 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	defer o.close()
 	o.client.beforeWait = free
 	if s.decision.recover {
-		newest, _ := s.observed.newest()
-		if err := o.recoverPending(newest.number); err != nil {
+		if err := o.recoverPending(s.observed.revisions); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	if s.decision.action == actionUpgrade {
+		if err := o.burial(s.observed.revisions); err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
 		}
 	}

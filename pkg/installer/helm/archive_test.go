@@ -96,16 +96,16 @@ func TestArchiveCache(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cache.put(t.Context(), bodies[0])
+	cache.put(t.Context(), "", bodies[0])
 	age(bodies[0], 2)
-	cache.put(t.Context(), bodies[1])
+	cache.put(t.Context(), "", bodies[1])
 	age(bodies[1], 1)
-	if _, ok := cache.get(sha256Hex(bodies[0])); !ok {
+	if _, ok := cache.get("", sha256Hex(bodies[0])); !ok {
 		t.Fatal("an archive is not kept")
 	}
-	cache.put(t.Context(), bodies[2])
+	cache.put(t.Context(), "", bodies[2])
 	for i, want := range []bool{true, false, true} {
-		if _, ok := cache.get(sha256Hex(bodies[i])); ok != want {
+		if _, ok := cache.get("", sha256Hex(bodies[i])); ok != want {
 			t.Errorf("archive %d: kept %t", i, ok)
 		}
 	}
@@ -113,17 +113,17 @@ func TestArchiveCache(t *testing.T) {
 	if err := os.WriteFile(path, []byte("changed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := cache.get(sha256Hex(bodies[2])); ok {
+	if _, ok := cache.get("", sha256Hex(bodies[2])); ok {
 		t.Error("an archive that was changed is used")
 	}
 	for _, bad := range []string{"", "../../etc/passwd", strings.Repeat("A", 64), strings.Repeat("z", 64)} {
-		if _, ok := cache.get(bad); ok {
+		if _, ok := cache.get("", bad); ok {
 			t.Errorf("%q is taken for a digest", bad)
 		}
 	}
 	var none *archiveCache
-	none.put(t.Context(), bodies[0])
-	if _, ok := none.get(sha256Hex(bodies[0])); ok {
+	none.put(t.Context(), "", bodies[0])
+	if _, ok := none.get("", sha256Hex(bodies[0])); ok {
 		t.Error("no cache keeps something")
 	}
 }

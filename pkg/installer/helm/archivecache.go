@@ -20,9 +20,10 @@ import (
 
 const archiveSuffix = ".tgz"
 
-// archiveCache keeps chart archives on disk by their digest. What is in it is
-// not trusted: it is checked against the digest whenever it is read. A nil
-// cache keeps nothing.
+// archiveCache keeps chart archives on disk by their digest, and by the scope of
+// who fetched them: an index of one's own making must not get one somebody else's
+// private chart. What is in it is not trusted: it is checked against the digest
+// whenever it is read. A nil cache keeps nothing.
 type archiveCache struct {
 	dir      string
 	maxBytes int64
@@ -40,12 +41,13 @@ func newArchiveCache(dir string, maxBytes int64) (*archiveCache, error) {
 	return &archiveCache{dir: dir, maxBytes: maxBytes}, nil
 }
 
-// get returns the archive with a SHA-256 in hexadecimal.
-func (c *archiveCache) get(sum string) ([]byte, bool) {
+// get returns the archive with a SHA-256 in hexadecimal. scope is that of a
+// fetch.Client.
+func (c *archiveCache) get(scope, sum string) ([]byte, bool) {
 	if c == nil || !isSHA256(sum) {
 		return nil, false
 	}
-	path := filepath.Join(c.dir, sum+archiveSuffix)
+	path := c.path(scope, sum)
 	info, err := os.Stat(path)
 	if err != nil || info.Size() > maxArchiveBytes {
 		return nil, false
@@ -63,19 +65,26 @@ func (c *archiveCache) get(sum string) ([]byte, bool) {
 	return data, true
 }
 
+func (c *archiveCache) path(scope, sum string) string {
+	if scope != "" {
+		sum += "-" + scope
+	}
+	return filepath.Join(c.dir, sum+archiveSuffix)
+}
+
 // put keeps an archive. That it could not is logged, and costs a download.
-func (c *archiveCache) put(ctx context.Context, data []byte) {
+func (c *archiveCache) put(ctx context.Context, scope string, data []byte) {
 	if c == nil || int64(len(data)) > c.maxBytes {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.write(data); err != nil {
+	if err := c.write(scope, data); err != nil {
 		klog.FromContext(ctx).V(2).Info("Chart archive not cached", "err", err)
 	}
 }
 
-func (c *archiveCache) write(data []byte) error {
+func (c *archiveCache) write(scope string, data []byte) error {
 	if err := c.trim(int64(len(data))); err != nil {
 		return err
 	}
@@ -88,7 +97,7 @@ func (c *archiveCache) write(data []byte) error {
 		err = closeErr
 	}
 	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(c.dir, sha256Hex(data)+archiveSuffix))
+		err = os.Rename(file.Name(), c.path(scope, sha256Hex(data)))
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())

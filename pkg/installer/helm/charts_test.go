@@ -62,6 +62,8 @@ type repository struct {
 	charts map[string][]byte // by file name
 	index  map[string][]string
 	broken bool
+	// guard answers those whom it does not let in; nil lets in everybody.
+	guard func(w http.ResponseWriter, r *http.Request) bool
 }
 
 func serveCharts(t testing.TB) *repository {
@@ -92,6 +94,9 @@ func (r *repository) addArchive(name, version string, data []byte, digest string
 func (r *repository) serve(w http.ResponseWriter, request *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.guard != nil && !r.guard(w, request) {
+		return
+	}
 	if r.broken {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
@@ -121,6 +126,13 @@ func (r *repository) serve(w http.ResponseWriter, request *http.Request) {
 	}
 	r.archives.Add(1)
 	_, _ = w.Write(data)
+}
+
+// put has a file served beside the archives.
+func (r *repository) put(file string, data []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.charts[file] = data
 }
 
 func (r *repository) setBroken(broken bool) {

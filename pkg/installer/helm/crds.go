@@ -67,6 +67,9 @@ type crd struct {
 	// templated is true for one out of the chart's templates, which belongs to
 	// the release; one of crds/ does not.
 	templated bool
+	// left is true once it was found on the target and left as it is: it need
+	// not serve what the chart's would.
+	left bool
 }
 
 // parseCRD reads one document; ok is false for what is no CRD.
@@ -121,8 +124,12 @@ func chartCRDs(chrt *chart.Chart) ([]crd, error) {
 	return crds, nil
 }
 
-// versions returns the group, kind and version of everything that a CRD serves.
+// versions returns the group, kind and version of everything that a CRD serves,
+// as far as the chart knows.
 func (c *crd) versions() []schema.GroupVersionKind {
+	if c.left {
+		return nil
+	}
 	var out []schema.GroupVersionKind
 	for _, v := range c.Spec.Versions {
 		if v.Served {
@@ -175,6 +182,7 @@ func applyCRD(ctx context.Context, conn *cluster.Connection, c *crd, policy v1al
 			return err
 		}
 	} else if existing != nil && policy == v1alpha1.CRDPolicyCreate {
+		c.left = true
 		return nil
 	}
 	err = restClient(conn).Patch(types.ApplyPatchType).AbsPath(crdPath+name).

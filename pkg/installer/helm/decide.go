@@ -55,6 +55,9 @@ type wish struct {
 	// recorded is true where the status says that the release is this owner's,
 	// and adopted where it says that it was adopted.
 	recorded, adopted bool
+	// refuseFound is true where a release that was there before is not taken
+	// over.
+	refuseFound bool
 }
 
 // observation is what a target has of a release.
@@ -77,6 +80,22 @@ type revision struct {
 
 	secret          string
 	resourceVersion string
+}
+
+// unfinished is true while a process works on a revision, and after it died.
+func (r revision) unfinished() bool {
+	return r.status.IsPending() || r.status == release.StatusUninstalling || r.status == release.StatusUnknown
+}
+
+// foreignAtWork fails when a revision that is not finished may be in the hands of
+// somebody else's Helm.
+func foreignAtWork(r revision, now time.Time) error {
+	if age := now.Sub(r.written); !r.byKSIT && age < foreignPending {
+		return installer.Errorf(installer.ReasonReleaseConflict,
+			"revision %d of the release is %s by somebody else's Helm, for %s: it is taken up when that is done, or after %s",
+			r.number, r.status, age.Round(time.Second), foreignPending)
+	}
+	return nil
 }
 
 func (o observation) newest() (revision, bool) {
@@ -124,12 +143,14 @@ func decide(o observation, w wish, now time.Time) (decision, error) {
 			"there is a release of this name already, of chart %s and not made by KSIT: give the Integration another release name or namespace", shorten(has, 128))
 	}
 
+	if !owned && !w.recorded && w.refuseFound {
+		return decision{}, installer.Terminalf(installer.ReasonReleaseConflict,
+			"there is a release of this name already, not made by KSIT, and spec.autoInstall.adoptionPolicy is Refuse: give the Integration another release name, or set the policy to Adopt")
+	}
 	status := newest.status
-	if status.IsPending() || status == release.StatusUninstalling || status == release.StatusUnknown {
-		if age := now.Sub(newest.written); !newest.byKSIT && age < foreignPending {
-			return decision{}, installer.Errorf(installer.ReasonReleaseConflict,
-				"revision %d of the release is %s by somebody else's Helm, for %s: it is taken up when that is done, or after %s",
-				newest.number, status, age.Round(time.Second), foreignPending)
+	if newest.unfinished() {
+		if err := foreignAtWork(newest, now); err != nil {
+			return decision{}, err
 		}
 		d.recover = status != release.StatusUninstalling
 	}

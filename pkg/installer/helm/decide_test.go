@@ -97,7 +97,13 @@ func TestDecide(t *testing.T) {
 		"made by hand, failed":            {observed: history(failed).with(unlabelled), want: decision{action: actionUpgrade, adopted: true}},
 		"made by hand, recorded as mine":  {observed: history(deployed).with(unlabelled), wish: func(w *wish) { w.recorded = true }, want: decision{action: actionClaim}},
 		"made by hand, recorded as taken": {observed: history(deployed).with(unlabelled), wish: func(w *wish) { w.recorded, w.adopted = true, true }, want: decision{action: actionClaim, adopted: true}},
-		"adopted before":                  {observed: history(deployed).with(func(r *revision, _ *storedRelease) { r.labels[LabelAdopted] = "true" }), want: decision{action: actionNone, adopted: true}},
+		"made by hand, adoption refused": {
+			observed: history(deployed).with(unlabelled), wish: func(w *wish) { w.refuseFound = true },
+			reason: installer.ReasonReleaseConflict, terminal: true,
+		},
+		"mine, adoption refused":        {observed: history(deployed), wish: func(w *wish) { w.refuseFound = true }, want: decision{action: actionNone}},
+		"adopted long ago, now refused": {observed: history(deployed).with(unlabelled), wish: func(w *wish) { w.recorded, w.adopted, w.refuseFound = true, true, true }, want: decision{action: actionClaim, adopted: true}},
+		"adopted before":                {observed: history(deployed).with(func(r *revision, _ *storedRelease) { r.labels[LabelAdopted] = "true" }), want: decision{action: actionNone, adopted: true}},
 		"made by hand from another chart": {
 			observed: history(deployed).with(func(r *revision, l *storedRelease) { r.labels, l.Chart.Metadata.Name = nil, "other" }),
 			reason:   installer.ReasonReleaseConflict, terminal: true,

@@ -4,12 +4,9 @@
 package helm
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -83,89 +80,4 @@ func reasonOf(err error) (reason installer.Reason, terminal bool) {
 	default:
 		return installer.ReasonInstallFailed, false
 	}
-}
-
-// redactor takes what may be secret out of the texts of Helm and of API servers:
-//
-//   - values that API servers quote when they find a field invalid;
-//   - pieces of objects that decoders quote around a mistake;
-//   - values that the user gave: those whose key tells that they are secret, of
-//     four characters or more, and the others of twelve or more, which are not
-//     part of the names in plain.
-//
-// What a template itself says by `fail` or `required` is passed on, less those.
-type redactor struct {
-	replacer *strings.Replacer
-}
-
-const redacted = "(hidden)"
-
-var (
-	quotedValues = regexp.MustCompile(`((?:Invalid|Unsupported|Duplicate) value: )(?:"(?:[^"\\]|\\.)*"|\S+)`)
-	// decodeContext is what the decoders of JSON show around a mistake.
-	decodeContext = regexp.MustCompile(`(?s)(error found in #\d+ byte of \.\.\.).*`)
-	// notMatching is how JSON schemas report a string.
-	notMatching = regexp.MustCompile(`'(?:[^'\\]|\\.)*' (does not match pattern|is not valid)`)
-	secretKey   = regexp.MustCompile(`(?i)passw|passphrase|secret|token|credential|private|apikey|api_key|auth|dsn|connectionstring|webhook`)
-)
-
-// newRedactor returns a redactor for the values of a chart. plain are the names
-// that a message needs: those of the release, its namespace and its chart.
-func newRedactor(values map[string]any, plain ...string) *redactor {
-	found := map[string]bool{}
-	collect(values, false, func(s string, secret bool) {
-		shortest := 12
-		if secret {
-			shortest = 4
-		}
-		if len(s) >= shortest && !slices.ContainsFunc(plain, func(p string) bool { return strings.Contains(p, s) }) {
-			found[s] = true
-		}
-	})
-	secrets := make([]string, 0, len(found))
-	for s := range found {
-		secrets = append(secrets, s)
-	}
-	// The longest first: a value may be part of another.
-	slices.SortFunc(secrets, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
-	var pairs []string
-	for _, s := range secrets {
-		pairs = append(pairs, s, redacted)
-	}
-	return &redactor{replacer: strings.NewReplacer(pairs...)}
-}
-
-// collect calls found with the strings, and the numbers as text, of values.
-func collect(value any, secret bool, found func(s string, secret bool)) {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, child := range v {
-			collect(child, secret || secretKey.MatchString(key), found)
-		}
-	case []any:
-		for _, child := range v {
-			collect(child, secret, found)
-		}
-	case string:
-		found(v, secret)
-		// A text of several lines is quoted line by line.
-		if strings.Contains(v, "\n") {
-			for line := range strings.Lines(v) {
-				found(strings.TrimSpace(line), secret)
-			}
-		}
-	case json.Number:
-		found(v.String(), secret)
-	}
-}
-
-// text returns s without what may be secret, and of bounded length.
-func (r *redactor) text(s string) string {
-	if r != nil && r.replacer != nil {
-		s = r.replacer.Replace(s)
-	}
-	s = decodeContext.ReplaceAllString(s, "${1}"+redacted)
-	s = quotedValues.ReplaceAllString(s, "${1}"+redacted)
-	s = notMatching.ReplaceAllString(s, redacted+" ${1}")
-	return shorten(strings.Join(strings.Fields(s), " "), maxErrorBytes)
 }

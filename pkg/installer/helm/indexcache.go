@@ -28,11 +28,12 @@ const (
 // bytes of the indexes are with the fetch client, which asks for them on
 // condition that they changed.
 type indexCache struct {
-	fetch *fetch.Client
-	now   func() time.Time
+	now func() time.Time
 
-	mu           sync.Mutex
-	repositories map[string]*repositoryIndex
+	mu sync.Mutex
+	// repositories are by scope and URL: what one who has a password saw is not
+	// shown to one who has none.
+	repositories map[[2]string]*repositoryIndex
 }
 
 type repositoryIndex struct {
@@ -45,14 +46,15 @@ type repositoryIndex struct {
 	charts  map[string]chartVersions
 }
 
-func newIndexCache(client *fetch.Client) *indexCache {
-	return &indexCache{fetch: client, now: time.Now, repositories: map[string]*repositoryIndex{}}
+func newIndexCache() *indexCache {
+	return &indexCache{now: time.Now, repositories: map[[2]string]*repositoryIndex{}}
 }
 
-// get returns what the index of a repository says of a chart, and whether that
-// was fetched just now. With newest, it is.
-func (c *indexCache) get(ctx context.Context, repository, chart string, newest bool) (found chartVersions, fresh bool, err error) {
-	r := c.repository(repository)
+// get returns what the index of a reference's repository says of its chart, and
+// whether that was fetched just now. With newest, it is.
+func (c *indexCache) get(ctx context.Context, client *fetch.Client, ref chartRef, newest bool) (found chartVersions, fresh bool, err error) {
+	repository, chart := ref.repository, ref.chart
+	r := c.repository([2]string{client.Scope(), repository})
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
@@ -64,7 +66,7 @@ func (c *indexCache) get(ctx context.Context, repository, chart string, newest b
 			return found, false, nil
 		}
 	}
-	data, err := c.fetchIndex(ctx, repository)
+	data, err := fetchIndex(ctx, client, ref)
 	if err != nil {
 		return chartVersions{}, false, err
 	}
@@ -83,26 +85,26 @@ func (c *indexCache) get(ctx context.Context, repository, chart string, newest b
 	return found, true, nil
 }
 
-func (c *indexCache) fetchIndex(ctx context.Context, repository string) ([]byte, error) {
-	u, err := url.Parse(repository)
+func fetchIndex(ctx context.Context, client *fetch.Client, ref chartRef) ([]byte, error) {
+	u, err := url.Parse(ref.repository)
 	if err != nil {
 		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "the repository is not a URL")
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/") + "/index.yaml"
 	u.RawPath = ""
-	data, err := c.fetch.Get(ctx, u.String(), fetch.Limits{MaxBytes: maxIndexBytes, Timeout: indexTimeout})
+	data, err := client.Get(ctx, u.String(), fetch.Limits{MaxBytes: maxIndexBytes, Timeout: indexTimeout})
 	if err == nil {
 		return data, nil
 	}
-	err = fetchError(ctx, err, "the index of the chart repository")
+	err = fetchError(ctx, err, ref.access, "the index of the chart repository")
 	if installer.ReasonOf(err) == installer.ReasonChartNotFound {
-		return nil, installer.Errorf(installer.ReasonRepositoryUnreachable, "%s is not a chart repository: %w", fetch.Redact(repository), err)
+		return nil, installer.Errorf(installer.ReasonRepositoryUnreachable, "%s is not a chart repository: %w", fetch.Redact(ref.repository), err)
 	}
 	return nil, err
 }
 
 // repository returns the entry of a repository, and makes room for it.
-func (c *indexCache) repository(name string) *repositoryIndex {
+func (c *indexCache) repository(name [2]string) *repositoryIndex {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, ok := c.repositories[name]
@@ -120,9 +122,9 @@ func (c *indexCache) repository(name string) *repositoryIndex {
 // evict forgets the repository that was not used for the longest time. Who
 // uses it at the moment goes on with what he has.
 func (c *indexCache) evict() {
-	var oldest string
+	var oldest [2]string
 	for name, r := range c.repositories {
-		if oldest == "" || r.used.Before(c.repositories[oldest].used) {
+		if c.repositories[oldest] == nil || r.used.Before(c.repositories[oldest].used) {
 			oldest = name
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/kube"
 
+	"ksit.io/ksit/pkg/drift"
 	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
 	"ksit.io/ksit/pkg/rewrite"
@@ -50,6 +51,7 @@ type Installer struct {
 	sources  *sources
 	caps     *capabilityCache
 	objects  *objectCache
+	drift    *drift.Checker
 	// renders has a token for each chart that is being rendered or applied.
 	renders chan struct{}
 	now     func() time.Time
@@ -88,11 +90,12 @@ func New(options Options) (*Installer, error) {
 			rewrites: options.Rewrites,
 			localDir: options.ChartsDir,
 			archives: archives,
-			indexes:  newIndexCache(options.Fetch),
+			indexes:  newIndexCache(),
 			oci:      &ociRegistry{fetch: options.Fetch, rewrites: options.Rewrites, archives: archives, allowLocal: options.AllowLocalSources},
 		},
 		caps:    newCapabilityCache(),
 		objects: newObjectCache(),
+		drift:   drift.NewChecker(),
 		renders: make(chan struct{}, options.Renders),
 		now:     time.Now,
 	}, nil

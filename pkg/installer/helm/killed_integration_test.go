@@ -21,14 +21,14 @@ import (
 // minutes, and found nothing that 3 did not.
 const killStride = 3
 
-// TestKilled has the process die before each of the requests of an install and
-// of an upgrade in turn: nothing that it sends afterwards gets through, as
-// after kill -9. A new process must bring the release to its end, without
-// uninstalling anything.
+// TestKilled has the process die before each of the requests of an install, of
+// an upgrade and of a rollback in turn: nothing that it sends afterwards gets
+// through, as after kill -9. A new process must bring the release to its end,
+// without uninstalling anything.
 func TestKilled(t *testing.T) {
 	b := newBench(t)
 	defer b.dead.Wait()
-	for _, kind := range []string{"install", "upgrade"} {
+	for _, kind := range []string{"install", "upgrade", "rollback"} {
 		var total atomic.Int32
 		t.Run(kind, func(t *testing.T) {
 			total.Store(b.killAfter(t, kind, 1000))
@@ -52,9 +52,16 @@ func (b *bench) killAfter(t *testing.T, kind string, n int32) int32 {
 	// A CRD belongs to one release, so each has a chart of its own.
 	req := b.request(namespace, b.killedChart(t, release), "1.0.0")
 	req.AutoInstall.HelmConfig.ReleaseName = release
-	if kind == "upgrade" {
+	finish := (*Installer).Apply
+	switch kind {
+	case "upgrade":
 		b.apply(t, req)
 		req = withValues(req, map[string]any{"replicas": 2, "color": "green"})
+	case "rollback":
+		b.apply(t, req)
+		req = withValues(req, map[string]any{"replicas": 2, "broken": true})
+		b.mustFail(t, req)
+		finish = (*Installer).Rollback
 	}
 	deploymentUID := func() types.UID {
 		d, err := b.Client.AppsV1().Deployments(namespace).Get(t.Context(), release, metav1.GetOptions{})
@@ -82,7 +89,7 @@ func (b *bench) killAfter(t *testing.T, kind string, n int32) int32 {
 	ended := make(chan error, 1)
 	dead := newInstaller(t, nil)
 	b.dead.Go(func() {
-		_, err := dead.Apply(ctx, conn, req)
+		_, err := finish(dead, ctx, conn, req)
 		ended <- err
 	})
 	select {
@@ -101,12 +108,15 @@ func (b *bench) killAfter(t *testing.T, kind string, n int32) int32 {
 	}
 	before := deploymentUID()
 
-	result, err := newInstaller(t, nil).Apply(t.Context(), b.conn, req)
+	result, err := finish(newInstaller(t, nil), t.Context(), b.conn, req)
 	if err != nil {
 		t.Fatalf("after the kill at request %d: %v", n, err)
 	}
 	if after := deploymentUID(); after == "" || (before != "" && after != before) {
 		t.Errorf("the Deployment was made anew: %s, then %s", before, after)
+	}
+	if _, err := b.Client.CoreV1().ConfigMaps(namespace).Get(t.Context(), "only-broken", metav1.GetOptions{}); err == nil {
+		t.Error("what the failed revision made is left")
 	}
 	deployed := 0
 	for _, s := range b.releaseSecrets(t, namespace, release) {
@@ -134,8 +144,10 @@ func (b *bench) killedChart(t *testing.T, release string) string {
 		"templates/crd.yaml": crdOf(kind+"t", strings.ToLower(kind)+"ts"),
 		"templates/a.yaml":   customResource(kind, "a"),
 		"templates/b.yaml":   customResource(kind+"t", "a"),
-		"templates/pre.yaml": hookJob("pre", "pre-install,pre-upgrade", ""),
+		"templates/pre.yaml": hookJob("pre", "pre-install,pre-upgrade,pre-rollback", ""),
 		"templates/d.yaml":   deployment,
+		"templates/broken.yaml": "{{ if .Values.broken }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: only-broken}\n---\n" +
+			"apiVersion: v1\nkind: Service\nmetadata: {name: broken}\nspec: {ports: [{port: 99999}]}\n{{ end }}",
 	})
 	return name
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
@@ -30,11 +31,19 @@ import (
 // into text.
 type kubeClient struct {
 	*kube.Client
-	ctx  context.Context
-	conn *cluster.Connection
+	ctx     context.Context
+	conn    *cluster.Connection
+	release releaseName
 	// tolerant has Build leave out the objects of kinds that the target does
 	// not serve any more, which cannot exist.
 	tolerant bool
+	// goingBack is true in a rollback.
+	goingBack bool
+	// leftovers are what revisions that failed may have left behind.
+	leftovers kube.ResourceList
+	// foreign are the objects that were not deleted, as they are not the
+	// release's any more.
+	foreign kube.ResourceList
 	// beforeWait, if set, is called ahead of every wait.
 	beforeWait func()
 	failure    error
@@ -47,11 +56,11 @@ var (
 	_ kube.InterfaceLogs                = (*kubeClient)(nil)
 )
 
-func newKubeClient(ctx context.Context, conn *cluster.Connection, getter genericclioptions.RESTClientGetter, namespace string, log func(string, ...any)) *kubeClient {
+func newKubeClient(ctx context.Context, conn *cluster.Connection, getter genericclioptions.RESTClientGetter, release releaseName, log func(string, ...any)) *kubeClient {
 	client := kube.New(getter)
-	client.Namespace = namespace
+	client.Namespace = release.Namespace
 	client.Log = log
-	return &kubeClient{Client: client, ctx: ctx, conn: conn}
+	return &kubeClient{Client: client, ctx: ctx, conn: conn, release: release}
 }
 
 func (c *kubeClient) waiting() {
@@ -88,7 +97,22 @@ func (c *kubeClient) Build(reader io.Reader, hook bool) (kube.ResourceList, erro
 	if hook {
 		return resources, nil
 	}
-	return resources.Filter(func(info *resource.Info) bool { return !isCRD(info) }), nil
+	return withoutCRDs(resources), nil
+}
+
+// buildServed returns the objects of a manifest whose kinds the target serves,
+// without its CRDs.
+func (c *kubeClient) buildServed(manifest string) (kube.ResourceList, error) {
+	served, err := c.served(strings.NewReader(manifest))
+	if err != nil {
+		return nil, err
+	}
+	resources, err := c.Client.Build(served, false)
+	return withoutCRDs(resources), err
+}
+
+func withoutCRDs(resources kube.ResourceList) kube.ResourceList {
+	return resources.Filter(func(info *resource.Info) bool { return !isCRD(info) })
 }
 
 func isCRD(info *resource.Info) bool {
@@ -104,13 +128,25 @@ func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
 
 // Update brings objects from one release to another.
 func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
+	original, err := c.between(original, target)
+	if err != nil {
+		return &kube.Result{}, c.keep(err)
+	}
 	result, err := c.Client.Update(original, target, force)
 	return result, c.keep(err)
 }
 
-// DeleteWithPropagationPolicy deletes objects.
+// DeleteWithPropagationPolicy deletes objects, those that are the release's.
 func (c *kubeClient) DeleteWithPropagationPolicy(resources kube.ResourceList, policy metav1.DeletionPropagation) (*kube.Result, []error) {
-	result, errs := c.Client.DeleteWithPropagationPolicy(resources, policy)
+	mine, err := ours(c.ctx, c.conn, c.release, resources)
+	if err != nil {
+		return &kube.Result{}, []error{c.keep(err)}
+	}
+	c.foreign = resources.Difference(mine)
+	if len(mine) == 0 {
+		return &kube.Result{}, nil
+	}
+	result, errs := c.Client.DeleteWithPropagationPolicy(mine, policy)
 	_ = c.keep(errors.Join(errs...))
 	return result, errs
 }
@@ -165,7 +201,7 @@ func (c *kubeClient) WaitWithJobs(resources kube.ResourceList, timeout time.Dura
 // operation.
 func (c *kubeClient) WaitForDelete(resources kube.ResourceList, _ time.Duration) error {
 	ids := make(object.ObjMetadataSet, 0, len(resources))
-	for _, info := range resources {
+	for _, info := range resources.Difference(c.foreign) {
 		ids = append(ids, objMetadata(info))
 	}
 	c.waiting()

@@ -160,20 +160,31 @@ func manifestObjects(manifest, namespace string, mapper meta.RESTMapper) (object
 			return nil
 		}
 		gvk := h.gvk()
-		id := object.ObjMetadata{GroupKind: gvk.GroupKind(), Name: h.Metadata.Name, Namespace: h.Metadata.Namespace}
-		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
-		switch {
-		case err == nil && mapping.Scope.Name() == meta.RESTScopeNameRoot:
-			id.Namespace = ""
-		case err != nil && !meta.IsNoMatchError(err):
-			return fmt.Errorf("looking up the kind %s: %w", gvk.GroupKind(), err)
-		case id.Namespace == "":
-			id.Namespace = namespace
+		namespace, err := namespaceOf(gvk, h.Metadata.Namespace, namespace, mapper)
+		if err != nil {
+			return err
 		}
+		id := object.ObjMetadata{GroupKind: gvk.GroupKind(), Namespace: namespace, Name: h.Metadata.Name}
 		ids = append(ids, id)
 		return nil
 	})
 	return ids, err
+}
+
+// namespaceOf returns where an object is, given what it says itself and where
+// its release is.
+func namespaceOf(gvk schema.GroupVersionKind, own, release string, mapper meta.RESTMapper) (string, error) {
+	mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	switch {
+	case err == nil && mapping.Scope.Name() == meta.RESTScopeNameRoot:
+		return "", nil
+	case err != nil && !meta.IsNoMatchError(err):
+		return "", fmt.Errorf("looking up the kind %s: %w", gvk.GroupKind(), err)
+	case own == "":
+		return release, nil
+	default:
+		return own, nil
+	}
 }
 
 // countObjects counts the objects of a manifest without decoding them.

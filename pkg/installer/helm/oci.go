@@ -5,21 +5,14 @@ package helm
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content"
-	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
@@ -27,19 +20,11 @@ import (
 )
 
 const (
-	maxManifestBytes = 1 << 20
-	maxTagPages      = 20
-	tagsPerPage      = 1000
+	maxTagPages = 20
+	tagsPerPage = 1000
 )
 
-// chartMediaTypes are those of the layer that holds a chart archive; the second
-// is from before Helm 3.7.
-var chartMediaTypes = []string{
-	"application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-	"application/tar+gzip",
-}
-
-// ociRegistry gets charts from OCI registries, anonymously.
+// ociRegistry gets charts from OCI registries.
 type ociRegistry struct {
 	fetch    *fetch.Client
 	rewrites *rewrite.Table
@@ -48,71 +33,143 @@ type ociRegistry struct {
 	allowLocal bool
 }
 
+// ociRepository is that of one chart in a registry, for one who asks.
+type ociRepository struct {
+	*remote.Repository
+	// location is what it is called in messages: without a rewrite.
+	location string
+	// scope is that of the client.
+	scope string
+	// access is what was given, shown what of it the registry is shown.
+	access, shown *fetch.Access
+}
+
+// ociLocation returns oci://host/path/chart, or what stands for it before the
+// operator's rewrite.
+func ociLocation(ref chartRef) string {
+	return strings.TrimSuffix(ref.repository, "/") + "/" + ref.chart
+}
+
 // get returns the newest chart of a repository, oci://host/path/chart, that the
 // reference admits.
 func (o *ociRegistry) get(ctx context.Context, location string, ref chartRef) (archive, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, archiveTimeout, fmt.Errorf("not done after %s: %w", archiveTimeout, context.DeadlineExceeded))
+	ctx, cancel := boundedOCI(ctx)
 	defer cancel()
-	repository, err := o.open(location)
+	repository, err := o.open(location, ref)
 	if err != nil {
 		return archive{}, err
 	}
 	// An exact version is asked for as it is: its tag is its name, and listing
 	// tags may take many requests.
 	if version, ok := ref.version.exact(); ok {
-		found, err := o.pull(ctx, repository, location, ref, version)
+		found, err := o.pull(ctx, repository, version)
 		if err == nil || installer.ReasonOf(err) != installer.ReasonChartNotFound {
 			return found, err
 		}
 	}
-	versions, err := o.versions(ctx, repository)
+	versions, err := repository.versions(ctx)
 	if err != nil {
-		return archive{}, ociError(ctx, err, location)
+		return archive{}, err
 	}
 	version, ok := ref.version.pick(versions)
 	if !ok {
 		return archive{}, installer.Errorf(installer.ReasonChartNotFound, "%s has no version %s; %s",
 			fetch.Redact(location), shorten(ref.version.text, 64), newest(versions))
 	}
-	return o.pull(ctx, repository, location, ref, version)
+	return o.pull(ctx, repository, version)
 }
 
 // getTagged returns the chart at oci://host/path:tag, as indexes of HTTP
 // repositories name some.
 func (o *ociRegistry) getTagged(ctx context.Context, location string, ref chartRef, version string) (archive, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, archiveTimeout, fmt.Errorf("not done after %s: %w", archiveTimeout, context.DeadlineExceeded))
+	ctx, cancel := boundedOCI(ctx)
 	defer cancel()
 	at := strings.LastIndexByte(location, ':')
 	if at <= strings.LastIndexByte(location, '/') {
 		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "the URL of chart %s in its index has no tag", ref.chart)
 	}
-	repository, err := o.open(location[:at])
+	repository, err := o.open(location[:at], ref)
 	if err != nil {
 		return archive{}, err
 	}
-	found, err := o.pull(ctx, repository, location[:at], ref, location[at+1:])
+	found, err := o.pull(ctx, repository, location[at+1:])
 	found.version = version
 	return found, err
 }
 
+// boundedOCI ends what is asked of a registry in time.
+func boundedOCI(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, archiveTimeout, fmt.Errorf("not done after %s: %w", archiveTimeout, context.DeadlineExceeded))
+}
+
 // open returns the repository that the rewrite table has for a location. What
 // it says is followed in the scheme, too: to http:// means plain HTTP.
-func (o *ociRegistry) open(location string) (*remote.Repository, error) {
+func (o *ociRegistry) open(location string, ref chartRef) (*ociRepository, error) {
 	target, rewritten := o.rewrites.URL(location)
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" {
 		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s is not the URL of a registry", fetch.Redact(location))
 	}
-	trusted := rewritten || o.rewrites.Trusted(u)
-	repository, err := remote.NewRepository(u.Host + u.Path)
+	inner, err := remote.NewRepository(u.Host + u.Path)
 	if err != nil {
 		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s is not the name of a chart in a registry", fetch.Redact(location))
 	}
-	repository.PlainHTTP = u.Scheme == "http" || (o.allowLocal && isLoopback(u.Hostname()))
-	repository.TagListPageSize = tagsPerPage
-	repository.TagListMaxPages = maxTagPages
-	repository.Client = &auth.Client{Client: o.fetch.HTTPClient(trusted), Header: http.Header{"User-Agent": {"ksit"}}, Cache: auth.NewCache()}
-	return repository, nil
+	inner.PlainHTTP = u.Scheme == "http" || o.plain(u.Hostname())
+	inner.TagListPageSize = tagsPerPage
+	inner.TagListMaxPages = maxTagPages
+	inner.ReferrerListMaxPages = 1
+	r := &ociRepository{Repository: inner, location: location, access: ref.access}
+	if err := o.authenticate(r, ref.repository, rewritten || o.rewrites.Trusted(u)); err != nil {
+		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", fetch.Redact(location), err)
+	}
+	return r, nil
+}
+
+// plain tells whether a registry is asked by plain HTTP without a rewrite that
+// says so.
+func (o *ociRegistry) plain(host string) bool { return o.allowLocal && isLoopback(host) }
+
+// authenticate gives a repository its client. How a registry wants to be
+// authenticated with, basic or by a token of a service that it names, is found
+// out by oras, which sends a password to both, and neither anywhere else.
+func (o *ociRegistry) authenticate(r *ociRepository, named string, trusted bool) error {
+	client, err := o.fetch.For(r.access, o.site(named))
+	if err != nil {
+		return err
+	}
+	scheme := "https"
+	if r.PlainHTTP {
+		scheme = "http"
+	}
+	if r.shown, err = client.Credentials(&url.URL{Scheme: scheme, Host: r.Reference.Host()}); err != nil {
+		return err
+	}
+	r.scope = client.Scope()
+	own := &auth.Client{Client: client.HTTPClient(trusted), Header: http.Header{"User-Agent": {"ksit"}}, Cache: auth.NewCache()}
+	if r.shown.HasCredentials() {
+		own.Credential = auth.StaticCredential(r.Reference.Host(), auth.Credential{
+			Username: r.shown.Username, Password: r.shown.Password, AccessToken: r.shown.Token,
+		})
+	}
+	r.Client = own
+	return nil
+}
+
+// site returns the URL that a registry answers at.
+func (o *ociRegistry) site(repository string) string {
+	u, err := url.Parse(repository)
+	if err != nil || u.Scheme != "oci" {
+		return repository
+	}
+	u.Scheme = "https"
+	if o.plain(u.Hostname()) {
+		u.Scheme = "http"
+	}
+	// As every client does that pulls from there.
+	if u.Host == "docker.io" {
+		u.Host = "registry-1.docker.io"
+	}
+	return u.String()
 }
 
 func isLoopback(host string) bool {
@@ -122,105 +179,16 @@ func isLoopback(host string) bool {
 
 // versions lists the versions of a chart. A tag cannot hold a plus sign; Helm
 // writes an underscore in its place.
-func (o *ociRegistry) versions(ctx context.Context, repository *remote.Repository) ([]string, error) {
+func (r *ociRepository) versions(ctx context.Context) ([]string, error) {
 	var versions []string
-	err := repository.Tags(ctx, "", func(tags []string) error {
+	err := r.Tags(ctx, "", func(tags []string) error {
 		for _, tag := range tags {
 			versions = append(versions, strings.ReplaceAll(tag, "_", "+"))
 		}
 		return nil
 	})
-	return versions, err
-}
-
-func (o *ociRegistry) pull(ctx context.Context, repository *remote.Repository, location string, ref chartRef, version string) (archive, error) {
-	what := fmt.Sprintf("%s version %s", location, version)
-	descriptor, body, err := repository.FetchReference(ctx, strings.ReplaceAll(version, "+", "_"))
 	if err != nil {
-		return archive{}, ociError(ctx, err, what)
+		return nil, r.failed(ctx, err, r.location)
 	}
-	defer func() { _ = body.Close() }()
-	if descriptor.Size > maxManifestBytes {
-		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "the manifest of %s is larger than %d MiB", fetch.Redact(what), maxManifestBytes>>20)
-	}
-	encoded, err := content.ReadAll(io.LimitReader(body, maxManifestBytes), descriptor)
-	if err != nil {
-		return archive{}, ociError(ctx, err, what)
-	}
-	var manifest ocispec.Manifest
-	if err := json.Unmarshal(encoded, &manifest); err != nil {
-		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "%s is not a chart", fetch.Redact(what))
-	}
-	layer, ok := chartLayer(manifest)
-	if !ok {
-		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "%s is not a chart: it has no layer of a chart's media type", fetch.Redact(what))
-	}
-	if layer.Size > maxArchiveBytes {
-		return archive{}, installer.Terminalf(installer.ReasonTooLarge, "the archive of %s is larger than %d MiB", fetch.Redact(what), maxArchiveBytes>>20)
-	}
-	if data, ok := o.archives.get(layer.Digest.Encoded()); ok {
-		return archive{version: version, data: data}, nil
-	}
-	blob, err := repository.Fetch(ctx, layer)
-	if err != nil {
-		return archive{}, ociError(ctx, err, what)
-	}
-	defer func() { _ = blob.Close() }()
-	// ReadAll checks size and digest.
-	data, err := content.ReadAll(blob, layer)
-	if err != nil {
-		return archive{}, ociError(ctx, err, what)
-	}
-	o.archives.put(ctx, data)
-	return archive{version: version, data: data}, nil
-}
-
-func chartLayer(manifest ocispec.Manifest) (ocispec.Descriptor, bool) {
-	for _, mediaType := range chartMediaTypes {
-		for _, layer := range manifest.Layers {
-			if layer.MediaType == mediaType && layer.Size >= 0 && layer.Digest.Validate() == nil {
-				return layer, true
-			}
-		}
-	}
-	return ocispec.Descriptor{}, false
-}
-
-// ociError gives an error of a registry its reason. The texts of a registry are
-// not passed on: they come from wherever a tenant pointed.
-func ociError(ctx context.Context, err error, what string) error {
-	what = fetch.Redact(what)
-	var response *errcode.ErrorResponse
-	switch {
-	case ctx.Err() != nil:
-		return interrupted(ctx, "fetching "+what)
-	case errors.Is(err, fetch.ErrRefused):
-		return installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", what, bareURLError(err))
-	case errors.Is(err, errdef.ErrNotFound):
-		return installer.Errorf(installer.ReasonChartNotFound, "the registry has no %s", what)
-	case errors.Is(err, content.ErrMismatchedDigest), errors.Is(err, content.ErrTrailingData):
-		return installer.Errorf(installer.ReasonDigestMismatch, "what the registry sent for %s does not have its digest", what)
-	case errors.As(err, &response):
-		switch response.StatusCode {
-		case http.StatusNotFound:
-			return installer.Errorf(installer.ReasonChartNotFound, "the registry has no %s", what)
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return installer.Errorf(installer.ReasonRepositoryUnreachable, "the registry refuses %s: it is private or does not exist, and KSIT has no credentials for it", what)
-		default:
-			return installer.Errorf(installer.ReasonRepositoryUnreachable, "the registry answers %d for %s", response.StatusCode, what)
-		}
-	case errors.Is(err, auth.ErrBasicCredentialNotFound):
-		return installer.Errorf(installer.ReasonRepositoryUnreachable, "the registry asks for a password for %s, and KSIT has none", what)
-	default:
-		return installer.Errorf(installer.ReasonRepositoryUnreachable, "%s: %w", what, bareURLError(err))
-	}
-}
-
-// bareURLError takes off the URL of a request, which may hold a signature.
-func bareURLError(err error) error {
-	var urlError *url.Error
-	for errors.As(err, &urlError) {
-		err = urlError.Err
-	}
-	return errors.New(shorten(err.Error(), maxErrorBytes))
+	return versions, nil
 }

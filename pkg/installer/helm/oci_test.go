@@ -24,25 +24,55 @@ type ociServer struct {
 	blobs, manifests map[string][]byte
 	tags             map[string]map[string]string
 	listed           int
+	// guard answers those whom it does not let in; nil lets in everybody.
+	guard func(w http.ResponseWriter, r *http.Request) bool
 }
 
 func serveOCI(t *testing.T) *ociServer {
 	t.Helper()
-	s := &ociServer{blobs: map[string][]byte{}, manifests: map[string][]byte{}, tags: map[string]map[string]string{}}
+	s := newOCIServer()
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *ociServer) push(t *testing.T, repository, tag string, archive []byte, mediaType string) {
+func newOCIServer() *ociServer {
+	return &ociServer{blobs: map[string][]byte{}, manifests: map[string][]byte{}, tags: map[string]map[string]string{}}
+}
+
+func serveTLSOCI(t *testing.T) *ociServer {
 	t.Helper()
-	layer := "sha256:" + sha256Hex(archive)
-	s.blobs[layer] = archive
-	manifest, err := json.Marshal(map[string]any{
+	s := newOCIServer()
+	s.Server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// push publishes an archive, and more layers, and returns the digest of its
+// manifest.
+func (s *ociServer) push(t *testing.T, repository, tag string, archive []byte, mediaType string, more ...any) string {
+	t.Helper()
+	return s.pushManifest(t, repository, tag, append([]any{s.layer(mediaType, archive, nil)}, more...)...)
+}
+
+func (s *ociServer) layer(mediaType string, data []byte, annotations map[string]string) any {
+	digest := "sha256:" + sha256Hex(data)
+	s.blobs[digest] = data
+	return map[string]any{"mediaType": mediaType, "digest": digest, "size": len(data), "annotations": annotations}
+}
+
+func (s *ociServer) pushManifest(t *testing.T, repository, tag string, layers ...any) string {
+	t.Helper()
+	return s.pushJSON(t, repository, tag, map[string]any{
 		"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageManifest,
-		"config": map[string]any{"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": layer, "size": 1},
-		"layers": []any{map[string]any{"mediaType": mediaType, "digest": layer, "size": len(archive)}},
+		"config": s.layer("application/vnd.cncf.helm.config.v1+json", []byte("{}"), nil),
+		"layers": layers,
 	})
+}
+
+func (s *ociServer) pushJSON(t *testing.T, repository, tag string, content any) string {
+	t.Helper()
+	manifest, err := json.Marshal(content)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +82,13 @@ func (s *ociServer) push(t *testing.T, repository, tag string, archive []byte, m
 		s.tags[repository] = map[string]string{}
 	}
 	s.tags[repository][tag] = digest
+	return digest
 }
 
 func (s *ociServer) serve(w http.ResponseWriter, r *http.Request) {
+	if s.guard != nil && !s.guard(w, r) {
+		return
+	}
 	path := strings.TrimPrefix(r.URL.Path, "/v2/")
 	if strings.HasPrefix(path, "private/") {
 		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
@@ -80,7 +114,9 @@ func (s *ociServer) serve(w http.ResponseWriter, r *http.Request) {
 			digest = d
 		}
 		if manifest, ok := s.manifests[digest]; ok {
-			w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
+			var content struct{ MediaType string }
+			_ = json.Unmarshal(manifest, &content)
+			w.Header().Set("Content-Type", content.MediaType)
 			w.Header().Set("Docker-Content-Digest", digest)
 			_, _ = w.Write(manifest)
 			return
@@ -131,7 +167,7 @@ func TestOCI(t *testing.T) {
 		"no such chart":   {base, "none", "1.0.0", installer.ReasonChartNotFound, false, "none"},
 		"not a chart":     {base, "image", "1.0.0", installer.ReasonChartInvalid, true, "not a chart"},
 		"forged":          {base, "forged", "1.0.0", installer.ReasonDigestMismatch, false, "digest"},
-		"private":         {"oci://" + host + "/private", "web", "1.0.0", installer.ReasonRepositoryUnreachable, false, "KSIT has no"},
+		"private":         {"oci://" + host + "/private", "web", "1.0.0", installer.ReasonRepositoryUnreachable, false, "KSIT has none"},
 		"a bad name":      {"oci://" + host + "/UPPER", "web", "1.0.0", installer.ReasonRepositoryUnreachable, true, "name"},
 		"nobody there":    {"oci://127.0.0.1:1/charts", "web", "1.0.0", installer.ReasonRepositoryUnreachable, false, ""},
 	} {

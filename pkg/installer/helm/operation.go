@@ -48,7 +48,7 @@ func newOperation(ctx context.Context, conn *cluster.Connection, rel releaseName
 		}
 	}
 	getter := &boundGetter{RESTClientGetter: conn.RESTClientGetter(rel.Namespace), ctx: ctx}
-	o.client = newKubeClient(ctx, conn, getter, rel.Namespace, log)
+	o.client = newKubeClient(ctx, conn, getter, rel, log)
 	var recordCtx context.Context
 	recordCtx, o.stop = outlive(ctx, recordGrace)
 	o.driver = newSecretsDriver(recordCtx, conn, rel.Namespace)
@@ -82,20 +82,6 @@ func (o *operation) do(doing string, run func() error) error {
 		err = o.client.failure
 	}
 	return classify(o.ctx, err, doing, o.redact)
-}
-
-// recoverPending marks a pending revision failed, whose process is dead. What
-// it applied stays, for the next action to take up.
-func (o *operation) recoverPending(number int) error {
-	rel, err := o.config.Releases.Get(o.release.Name, number)
-	if err != nil {
-		return classify(o.ctx, err, fmt.Sprintf("taking up revision %d", number), o.redact)
-	}
-	rel.SetStatus(release.StatusFailed, "Interrupted: the process that worked on it ended")
-	if err := o.config.Releases.Update(rel); err != nil {
-		return classify(o.ctx, err, fmt.Sprintf("taking up revision %d", number), o.redact)
-	}
-	return nil
 }
 
 // rollout is what an install or upgrade brings.
@@ -196,6 +182,10 @@ func (o *operation) prepare(r rollout) (*postRenderer, error) {
 		}
 	}
 	if len(crds) > 0 && usesLookup(r.chart) {
+		// How large the manifests are is not known yet.
+		if err := fits(o.release, r, nil); err != nil {
+			return nil, err
+		}
 		if err := o.applyCRDs(crds, r.policy); err != nil {
 			return nil, err
 		}
@@ -260,6 +250,9 @@ func (p *postRenderer) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 	}
 	if err := fits(o.release, p.rollout, rewritten); err != nil {
 		return nil, o.client.keep(err)
+	}
+	if err := keepStoredVersions(o.ctx, o.conn, templated); err != nil {
+		return nil, o.client.keep(classify(o.ctx, err, "looking at its CRDs", o.redact))
 	}
 	if err := ensureNamespace(o.ctx, o.conn, o.release.Namespace); err != nil {
 		return nil, o.client.keep(classify(o.ctx, err, "the namespace", o.redact))

@@ -37,6 +37,7 @@ func TestRollouts(t *testing.T) {
 		"istio":             b.testIstio,
 		"capabilities":      b.testCapabilities,
 		"turns":             b.testTurns,
+		"thousand objects":  b.testThousand,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -262,18 +263,58 @@ func (b *bench) testCanceled(t *testing.T) {
 func (b *bench) testTooLarge(t *testing.T) {
 	noise := make([]byte, 1<<20)
 	_, _ = rand.Read(noise)
-	b.charts.add(t, "large", "1.0.0", files{
-		"noise.txt":        base64.StdEncoding.EncodeToString(noise),
-		"crds/c.yaml":      crdOf("Melon", "melons"),
-		"templates/c.yaml": configMap,
-	})
-	_, err := b.installer.Apply(t.Context(), b.conn, b.request("too-large", "large", "1.0.0"))
-	wantReason(t, err, installer.ReasonTooLarge, true, "release Secret")
+	for name, template := range map[string]string{
+		"large": configMap,
+		// Its CRDs are needed before it is rendered.
+		"looking-large": configMap + `  seen: {{ lookup "v1" "Namespace" "" "nowhere" | len | quote }}` + "\n",
+	} {
+		b.charts.add(t, name, "1.0.0", files{
+			"noise.txt":        base64.StdEncoding.EncodeToString(noise),
+			"crds/c.yaml":      crdOf("Melon", "melons"),
+			"templates/c.yaml": template,
+		})
+		_, err := b.installer.Apply(t.Context(), b.conn, b.request("too-large", name, "1.0.0"))
+		wantReason(t, err, installer.ReasonTooLarge, true, "KiB compressed", "there is room for")
+	}
 	if _, err := b.Client.CoreV1().Namespaces().Get(t.Context(), "too-large", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("something was applied: %v", err)
 	}
 	if _, err := b.crd(t, "melons.example.com"); !apierrors.IsNotFound(err) {
 		t.Errorf("a CRD was applied: %v", err)
+	}
+}
+
+func (b *bench) testThousand(t *testing.T) {
+	const ns = "thousand"
+	b.charts.add(t, ns, "1.0.0", files{
+		"templates/many.yaml": "{{ range $n := until 1000 }}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: object-{{ $n }}}\ndata: {color: {{ $.Values.color | quote }}}\n{{ end }}",
+	})
+	timed := func(what string, do func()) {
+		start := time.Now()
+		do()
+		t.Logf("%s in %s", what, time.Since(start).Round(time.Millisecond))
+	}
+	req := withValues(b.request(ns, ns, "1.0.0"), map[string]any{"color": "red"})
+	req.Timeout = 5 * time.Minute
+	var result installer.Result
+	timed("installed", func() { result = b.apply(t, req) })
+	if result.Releases[0].Objects != 1000 {
+		t.Errorf("%d objects", result.Releases[0].Objects)
+	}
+	timed("found unchanged", func() {
+		if b.apply(t, req).Changed {
+			t.Error("it is installed again")
+		}
+	})
+	timed("upgraded", func() { result = b.apply(t, withValues(req, map[string]any{"color": "green"})) })
+	timed("uninstalled", func() {
+		if err := b.installer.Uninstall(t.Context(), b.conn, installer.Removal{Owner: req.Owner, Releases: result.Releases, Timeout: req.Timeout}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	left, err := b.Client.CoreV1().ConfigMaps(ns).List(t.Context(), metav1.ListOptions{LabelSelector: labelManagedBy})
+	if err != nil || len(left.Items) > 0 {
+		t.Errorf("%d objects are left, %v", len(left.Items), err)
 	}
 }
 

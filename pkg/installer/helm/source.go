@@ -5,7 +5,6 @@ package helm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -29,12 +28,18 @@ type chartRef struct {
 	repository string
 	chart      string
 	version    versionRange
+	// access is for the host of repository; nil where there is none.
+	access *fetch.Access
+	// verify says by whom it must be signed; nil for nobody.
+	verify *verification
 }
 
 // archive is a chart as it was found.
 type archive struct {
 	version string
 	data    []byte
+	// signatures are where it was found.
+	signatures signatures
 }
 
 // sources finds charts: in the directory of local archives first, then in
@@ -49,80 +54,100 @@ type sources struct {
 	oci      *ociRegistry
 }
 
-// get returns the newest chart that the reference admits.
+// get returns the newest chart that the reference admits. Wherever it is from,
+// a cache included, its signature is checked where the reference asks for one.
 func (s *sources) get(ctx context.Context, ref chartRef) (archive, error) {
+	found, err := s.find(ctx, ref)
+	if err != nil {
+		return archive{}, err
+	}
+	if err := ref.verify.check(ctx, ref.chart, found); err != nil {
+		return archive{}, err
+	}
+	return archive{version: found.version, data: found.data}, nil
+}
+
+func (s *sources) find(ctx context.Context, ref chartRef) (archive, error) {
 	if found, ok, err := s.local(ref); ok || err != nil {
 		return found, err
 	}
-	if ref.repository == "" {
-		return archive{}, installer.Terminalf(installer.ReasonChartNotFound, "chart %s is not among the local archives, and no repository is named", ref.chart)
-	}
-	u, err := url.Parse(ref.repository)
+	isOCI, err := s.isOCI(ref)
 	if err != nil {
-		return archive{}, installer.Terminalf(installer.ReasonRepositoryUnreachable, "the repository is not a URL")
+		return archive{}, err
 	}
-	// Where an operator has a registry in the place of a repository, or the
-	// other way round, what he has is what counts.
-	target, _ := s.rewrites.URL(ref.repository)
-	if u.Scheme == "oci" || strings.HasPrefix(target, "oci://") {
-		return s.oci.get(ctx, strings.TrimSuffix(ref.repository, "/")+"/"+ref.chart, ref)
+	if isOCI {
+		return s.oci.get(ctx, ociLocation(ref), ref)
 	}
 	return s.fromRepository(ctx, ref)
 }
 
-// local looks through the directory of local archives, whose files are named
-// as helm package names them: chart-version.tgz.
-func (s *sources) local(ref chartRef) (archive, bool, error) {
-	if s.localDir == "" {
-		return archive{}, false, nil
+// isOCI tells whether the repository is a registry. Where an operator has a
+// registry in the place of a repository, or the other way round, what he has is
+// what counts.
+func (s *sources) isOCI(ref chartRef) (bool, error) {
+	if ref.repository == "" {
+		return false, installer.Terminalf(installer.ReasonChartNotFound, "chart %s is not among the local archives, and no repository is named", ref.chart)
 	}
-	entries, err := os.ReadDir(s.localDir)
+	u, err := url.Parse(ref.repository)
 	if err != nil {
-		return archive{}, false, installer.Errorf(installer.ReasonRepositoryUnreachable, "reading the directory of local charts: %w", err)
+		return false, installer.Terminalf(installer.ReasonRepositoryUnreachable, "the repository is not a URL")
 	}
-	files := map[string]string{}
-	var versions []string
-	for _, e := range entries {
-		rest, ok := strings.CutPrefix(e.Name(), ref.chart+"-")
-		if !ok || e.IsDir() {
-			continue
-		}
-		version, ok := strings.CutSuffix(rest, ".tgz")
-		if !ok {
-			continue
-		}
-		files[version] = e.Name()
-		versions = append(versions, version)
+	target, _ := s.rewrites.URL(ref.repository)
+	return u.Scheme == "oci" || strings.HasPrefix(target, "oci://"), nil
+}
+
+// local looks through the directory of local archives for one that is admitted.
+func (s *sources) local(ref chartRef) (archive, bool, error) {
+	versions, err := s.localVersions(ref.chart)
+	if err != nil {
+		return archive{}, false, err
 	}
 	version, ok := ref.version.pick(versions)
 	if !ok {
 		return archive{}, false, nil
 	}
-	data, err := readBounded(filepath.Join(s.localDir, files[version]), maxArchiveBytes)
+	path := filepath.Join(s.localDir, ref.chart+"-"+version+archiveSuffix)
+	data, err := readBounded(path, maxArchiveBytes)
 	if err != nil {
 		return archive{}, false, installer.Errorf(installer.ReasonChartInvalid, "reading the local archive of chart %s %s: %w", ref.chart, version, err)
 	}
-	return archive{version: version, data: data}, true, nil
+	return archive{version: version, data: data, signatures: localSignatures{path}}, true, nil
+}
+
+// localVersions lists the versions of a chart in the directory of local
+// archives, whose files are named as helm package names them: chart-version.tgz.
+func (s *sources) localVersions(chart string) ([]string, error) {
+	if s.localDir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(s.localDir)
+	if err != nil {
+		return nil, installer.Errorf(installer.ReasonRepositoryUnreachable, "reading the directory of local charts: %w", err)
+	}
+	var versions []string
+	for _, e := range entries {
+		rest, ok := strings.CutPrefix(e.Name(), chart+"-")
+		if !ok || e.IsDir() {
+			continue
+		}
+		if version, ok := strings.CutSuffix(rest, archiveSuffix); ok {
+			versions = append(versions, version)
+		}
+	}
+	return versions, nil
 }
 
 // fromRepository gets a chart from an HTTP repository.
 func (s *sources) fromRepository(ctx context.Context, ref chartRef) (archive, error) {
-	repository := fetch.Redact(ref.repository)
-	found, fresh, err := s.indexes.get(ctx, ref.repository, ref.chart, false)
+	client, err := s.clientFor(ref)
 	if err != nil {
 		return archive{}, err
 	}
-	version, ok := ref.version.pick(found.list())
-	if !ok && !fresh {
-		// It may have been published since.
-		if found, _, err = s.indexes.get(ctx, ref.repository, ref.chart, true); err != nil {
-			return archive{}, err
-		}
-		version, ok = ref.version.pick(found.list())
+	found, version, err := s.indexed(ctx, client, ref)
+	if err != nil {
+		return archive{}, err
 	}
-	if !ok {
-		return archive{}, notFound(repository, ref, found)
-	}
+	repository := fetch.Redact(ref.repository)
 	entry, _ := found.entry(version)
 	location, err := resolveURL(ref.repository, entry.URLs[0])
 	if err != nil {
@@ -131,20 +156,52 @@ func (s *sources) fromRepository(ctx context.Context, ref chartRef) (archive, er
 	if strings.HasPrefix(location, "oci://") {
 		return s.oci.getTagged(ctx, location, ref, version)
 	}
+	got := archive{version: version, signatures: &repositorySignatures{client: client, location: location, access: ref.access}}
 	sum := strings.TrimPrefix(strings.ToLower(entry.Digest), "sha256:")
-	if data, ok := s.archives.get(sum); ok {
-		return archive{version: version, data: data}, nil
+	if data, ok := s.archives.get(client.Scope(), sum); ok {
+		got.data = data
+		return got, nil
 	}
-	data, err := s.fetch.Get(ctx, location, fetch.Limits{MaxBytes: maxArchiveBytes, Timeout: archiveTimeout})
+	got.data, err = client.Get(ctx, location, fetch.Limits{MaxBytes: maxArchiveBytes, Timeout: archiveTimeout})
 	if err != nil {
-		return archive{}, fetchError(ctx, err, fmt.Sprintf("chart %s %s", ref.chart, version))
+		return archive{}, fetchError(ctx, err, ref.access, fmt.Sprintf("chart %s %s", ref.chart, version))
 	}
-	if isSHA256(sum) && sha256Hex(data) != sum {
+	if isSHA256(sum) && sha256Hex(got.data) != sum {
 		return archive{}, installer.Errorf(installer.ReasonDigestMismatch,
 			"the archive of chart %s %s does not have the digest that the index of %s names", ref.chart, version, repository)
 	}
-	s.archives.put(ctx, data)
-	return archive{version: version, data: data}, nil
+	s.archives.put(ctx, client.Scope(), got.data)
+	return got, nil
+}
+
+// clientFor returns the client that has the access of a reference.
+func (s *sources) clientFor(ref chartRef) (*fetch.Client, error) {
+	client, err := s.fetch.For(ref.access, ref.repository)
+	if err != nil {
+		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", fetch.Redact(ref.repository), err)
+	}
+	return client, nil
+}
+
+// indexed returns what the index of a repository says of the chart, and the
+// newest version in it that is admitted.
+func (s *sources) indexed(ctx context.Context, client *fetch.Client, ref chartRef) (found chartVersions, version string, err error) {
+	found, fresh, err := s.indexes.get(ctx, client, ref, false)
+	if err != nil {
+		return found, "", err
+	}
+	version, ok := ref.version.pick(found.list())
+	if !ok && !fresh {
+		// It may have been published since.
+		if found, _, err = s.indexes.get(ctx, client, ref, true); err != nil {
+			return found, "", err
+		}
+		version, ok = ref.version.pick(found.list())
+	}
+	if !ok {
+		return found, "", notFound(fetch.Redact(ref.repository), ref, found)
+	}
+	return found, version, nil
 }
 
 // notFound says what there is instead.
@@ -157,25 +214,6 @@ func notFound(repository string, ref chartRef, found chartVersions) error {
 		return installer.Errorf(installer.ReasonChartNotFound, "%s has no chart %s; it has %s", repository, ref.chart, shorten(names, 256))
 	}
 	return installer.Errorf(installer.ReasonChartNotFound, "%s has no chart %s among its %d charts", repository, ref.chart, len(found.names))
-}
-
-// fetchError gives a failed download its reason.
-func fetchError(ctx context.Context, err error, what string) error {
-	var status *fetch.StatusError
-	switch {
-	case ctx.Err() != nil:
-		return interrupted(ctx, "fetching "+what)
-	case errors.Is(err, fetch.ErrRefused):
-		return installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", what, err)
-	case errors.Is(err, fetch.ErrTooLarge):
-		return installer.Terminalf(installer.ReasonTooLarge, "%s: %w", what, err)
-	case errors.As(err, &status) && (status.Code == 401 || status.Code == 403):
-		return installer.Errorf(installer.ReasonRepositoryUnreachable, "%s: %w; KSIT has no credentials for it", what, err)
-	case errors.As(err, &status) && (status.Code == 404 || status.Code == 410):
-		return installer.Errorf(installer.ReasonChartNotFound, "%s: %w", what, err)
-	default:
-		return installer.Errorf(installer.ReasonRepositoryUnreachable, "%s: %w", what, err)
-	}
 }
 
 // resolveURL returns the URL of an archive, which an index may give relative to

@@ -60,15 +60,22 @@ type secretsDriver struct {
 	// prepare, if set, is called with every release before it is first written,
 	// which is before anything of it is applied.
 	prepare func(*release.Release) error
+	// failed is the revision that a rollback leaves. Helm calls it superseded
+	// where the rollback fails as well, and it would be taken for a good one.
+	failed int
 	// read has what was read already, by the Secret's name: an operation asks
 	// for the same release several times, and nobody else writes it meanwhile.
 	read map[string]*release.Release
+	// versions are the resource versions of the Secrets as they were last read or
+	// written here. A process that was stopped, and wakes up when another has
+	// taken over, would otherwise call deployed what that has given up.
+	versions map[string]string
 }
 
 var _ driver.Driver = (*secretsDriver)(nil)
 
 func newSecretsDriver(ctx context.Context, conn *cluster.Connection, namespace string) *secretsDriver {
-	return &secretsDriver{ctx: ctx, conn: conn, namespace: namespace, read: map[string]*release.Release{}}
+	return &secretsDriver{ctx: ctx, conn: conn, namespace: namespace, read: map[string]*release.Release{}, versions: map[string]string{}}
 }
 
 // Name is that of Helm's own driver for Secrets.
@@ -94,7 +101,7 @@ func (d *secretsDriver) Get(key string) (*release.Release, error) {
 		return nil, fmt.Errorf("the release Secret %s/%s is incomplete", d.namespace, key)
 	}
 	rel.Labels = userLabels(secret.Labels)
-	d.read[key] = &rel
+	d.read[key], d.versions[key] = &rel, secret.ResourceVersion
 	return &rel, nil
 }
 
@@ -142,30 +149,40 @@ func (d *secretsDriver) Create(key string, rel *release.Release) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Create(d.ctx, secret, metav1.CreateOptions{FieldManager: FieldManager})
+	created, err := d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Create(d.ctx, secret, metav1.CreateOptions{FieldManager: FieldManager})
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return driver.ErrReleaseExists
 	case err != nil:
 		return fmt.Errorf("writing the release Secret %s/%s: %w", d.namespace, key, err)
 	}
-	d.read[key] = rel
+	d.read[key], d.versions[key] = rel, created.ResourceVersion
 	return nil
 }
 
-// Update overwrites the record of a release.
+// Update overwrites the record of a release, unless somebody else has since it was
+// read.
 func (d *secretsDriver) Update(key string, rel *release.Release) error {
 	if rel.Chart == nil {
 		return fmt.Errorf("the release Secret %s/%s was read as an outline, and is not written", d.namespace, key)
+	}
+	if rel.Version == d.failed && rel.Info.Status == release.StatusSuperseded {
+		rel.Info.Status = release.StatusFailed
 	}
 	secret, err := newReleaseSecret(key, rel, "modifiedAt")
 	if err != nil {
 		return err
 	}
-	_, err = d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Update(d.ctx, secret, metav1.UpdateOptions{FieldManager: FieldManager})
-	if err != nil {
+	secret.ResourceVersion = d.versions[key]
+	updated, err := d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Update(d.ctx, secret, metav1.UpdateOptions{FieldManager: FieldManager})
+	switch {
+	case apierrors.IsConflict(err):
+		return installer.Errorf(installer.ReasonReleaseConflict,
+			"revision %d of the release was written by another process meanwhile, which has taken over", rel.Version)
+	case err != nil:
 		return fmt.Errorf("writing the release Secret %s/%s: %w", d.namespace, key, err)
 	}
+	d.versions[key] = updated.ResourceVersion
 	return nil
 }
 
@@ -173,6 +190,7 @@ func (d *secretsDriver) Update(key string, rel *release.Release) error {
 // return it: nobody looks at it.
 func (d *secretsDriver) Delete(key string) (*release.Release, error) {
 	delete(d.read, key)
+	delete(d.versions, key)
 	err := d.conn.Kubernetes().CoreV1().Secrets(d.namespace).Delete(d.ctx, key, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, driver.ErrReleaseNotFound
@@ -221,22 +239,19 @@ func encodeRelease(rel *release.Release) ([]byte, error) {
 
 // encodePlain fails when the outcome is larger than limit.
 func encodePlain(plain []byte, limit int) ([]byte, error) {
+	var size int
 	for _, level := range []int{gzip.DefaultCompression, gzip.BestCompression} {
 		encoded, err := compress(plain, level)
 		if err != nil {
 			return nil, err
 		}
-		if len(encoded) <= limit {
+		if size = len(encoded); size <= limit {
 			return encoded, nil
 		}
 	}
-	return nil, tooLarge(len(plain))
-}
-
-func tooLarge(size int) error {
-	return installer.Terminalf(installer.ReasonTooLarge,
-		"the chart with its values and manifests, %d KiB, does not fit into a release Secret of %d KiB even compressed: use a smaller chart, or the method manifest",
-		size>>10, maxReleaseBytes>>10)
+	return nil, installer.Terminalf(installer.ReasonTooLarge,
+		"the release does not fit into the Secret that Helm keeps it in: chart, values and manifests take %d KiB compressed, and there is room for %d KiB: use a chart without the subcharts, CRDs and files that are not needed, or the method manifest",
+		(size+1023)>>10, limit>>10)
 }
 
 func compress(plain []byte, level int) ([]byte, error) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"helm.sh/helm/v3/pkg/release"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -54,7 +53,7 @@ func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, own
 		// says so: it is somebody else's release of the same name.
 		return nil
 	case !adopted && (r.Adopted || newest.labels[LabelAdopted] == "true"):
-		return uninstallError(ctx, disown(ctx, conn, name, revisions), "letting go of "+doing)
+		return uninstallError(ctx, disown(ctx, conn, owner, name, revisions), "letting go of "+doing)
 	case newest.status.IsPending() && !newest.byKSIT && i.now().Sub(newest.written) < foreignPending:
 		return installer.Errorf(installer.ReasonUninstallFailed, "%s is %s by somebody else's Helm", doing, newest.status)
 	}
@@ -77,22 +76,22 @@ func (i *Installer) Disown(ctx context.Context, conn *cluster.Connection, owner 
 		if len(revisions) == 0 {
 			continue
 		}
-		if holder, owned := ownerOf(revisions[len(revisions)-1].labels); !owned || holder != owner {
+		if holder, owned := ownerOf(revisions[len(revisions)-1].labels); owned && holder != owner {
 			continue
 		}
-		if err := disown(ctx, conn, name, revisions); err != nil {
+		if err := disown(ctx, conn, owner, name, revisions); err != nil {
 			return uninstallError(ctx, err, doing)
 		}
 	}
 	return nil
 }
 
-// disown takes the labels off all revisions: a rollback to one brings back its
-// labels.
-func disown(ctx context.Context, conn *cluster.Connection, name releaseName, revisions []revision) error {
+// disown takes the owner's labels off all revisions: a rollback to one brings
+// back its labels.
+func disown(ctx context.Context, conn *cluster.Connection, owner installer.Owner, name releaseName, revisions []revision) error {
 	none := map[string]string{LabelIntegration: "", LabelNamespace: "", LabelAdopted: ""}
 	for _, r := range revisions {
-		if _, owned := ownerOf(r.labels); !owned || r.status == release.StatusUninstalled {
+		if holder, owned := ownerOf(r.labels); !owned || holder != owner {
 			continue
 		}
 		if err := label(ctx, conn, name.Namespace, r.secret, none); err != nil && !apierrors.IsNotFound(err) {

@@ -10,11 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,38 +26,9 @@ import (
 // elements up to it.
 const maxIndex = 1024
 
-var listIndex = regexp.MustCompile(`\[\s*([0-9]+)\s*\]`)
+var errPath = errors.New("it cannot be set: its path runs through a value that is no map or list, or is not one that helm --set takes")
 
-// mergeValues returns the values of a chart: valuesObject with the entries of
-// values set into it, in the order of their keys, so that the outcome does
-// not depend on the order of a map.
-func mergeValues(config *v1alpha1.HelmConfig) (map[string]any, error) {
-	merged := map[string]any{}
-	if config == nil {
-		return merged, nil
-	}
-	if config.ValuesObject != nil && len(config.ValuesObject.Raw) > 0 {
-		// Numbers stay as they are written, as they do when Helm reads a file
-		// of values: as floats, large ones would be rendered as 1e+06.
-		decoder := json.NewDecoder(bytes.NewReader(config.ValuesObject.Raw))
-		decoder.UseNumber()
-		if err := decoder.Decode(&merged); err != nil {
-			return nil, installer.Terminalf(installer.ReasonValuesInvalid, "valuesObject is not a JSON object")
-		}
-		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return nil, installer.Terminalf(installer.ReasonValuesInvalid, "valuesObject is more than one JSON object")
-		}
-		if merged == nil {
-			merged = map[string]any{}
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(config.Values)) {
-		if err := setValue(merged, key, config.Values[key]); err != nil {
-			return nil, installer.Terminalf(installer.ReasonValuesInvalid, "values[%q]: %w", shorten(key, 128), err)
-		}
-	}
-	return merged, nil
-}
+var listIndex = regexp.MustCompile(`\[\s*([0-9]+)\s*\]`)
 
 // setValue sets one value as `helm --set key=value` does, with each entry being
 // one assignment:
@@ -84,7 +52,7 @@ func setValue(into map[string]any, key, value string) error {
 	}
 	if err := strvals.ParseInto(escapeCommas(key)+"="+value, into); err != nil {
 		// The error of strvals may hold the value.
-		return errors.New("it cannot be set: its path runs through a value that is no map or list, or is not one that helm --set takes")
+		return errPath
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func TestMergeValues(t *testing.T) {
 			if test.object != "" {
 				config.ValuesObject = &runtime.RawExtension{Raw: []byte(test.object)}
 			}
-			got, err := mergeValues(config)
+			got, err := mergeValues(config, nil)
 			if test.want == "" {
 				if installer.ReasonOf(err) != installer.ReasonValuesInvalid || !installer.IsTerminal(err) {
 					t.Fatalf("got %v, error %v", got, err)

@@ -45,6 +45,10 @@ func (r *release) apply(ctx context.Context) (changed bool, err error) {
 			return false, err
 		}
 	}
+	r.leaveCRDs(seen)
+	if err := r.keepStoredVersions(ctx); err != nil {
+		return false, err
+	}
 	if err := r.makeNamespaces(ctx, seen); err != nil {
 		return true, err
 	}
@@ -54,13 +58,16 @@ func (r *release) apply(ctx context.Context) (changed bool, err error) {
 	if err := r.begin(ctx, former); err != nil {
 		return true, err
 	}
+	if err := r.keepApplied(ctx); err != nil {
+		return true, err
+	}
 	for s := stageCRDs; s < stageCount; s++ {
 		if err := r.applyStage(ctx, s); err != nil {
 			return true, err
 		}
 	}
 	unwanted := without(former.Objects, r.refs())
-	if err := r.remove(ctx, unwanted); err != nil {
+	if err := r.remove(ctx, unwanted, false); err != nil {
 		return true, err
 	}
 	if err := r.finish(ctx, former); err != nil {
@@ -138,11 +145,13 @@ func (r *release) makeNamespaces(ctx context.Context, seen sight) error {
 func (r *release) begin(ctx context.Context, former inventory) error {
 	next := inventory{
 		Source: r.record.Source, Version: r.record.Version,
-		Digest: former.Digest, Applying: r.record.Digest, Revision: former.Revision,
+		Digest: former.Digest, Applying: r.record.Digest, Good: former.Good, Revision: former.Revision,
 	}
 	r.record.Objects = nil
 	for _, it := range r.items {
-		r.record.Objects = append(r.record.Objects, entryOf(it.ref, it.adopted))
+		e := entryOf(it.ref, it.adopted)
+		e.Left = it.left
+		r.record.Objects = append(r.record.Objects, e)
 	}
 	next.Objects = append(slices.Clone(r.record.Objects), without(former.Objects, r.refs())...)
 	return r.write(ctx, &next)
@@ -150,7 +159,7 @@ func (r *release) begin(ctx context.Context, former inventory) error {
 
 // finish notes that what is wanted is all there is.
 func (r *release) finish(ctx context.Context, former inventory) error {
-	r.record.Revision = former.Revision
+	r.record.Revision, r.record.Good = former.Revision, former.Good
 	if former.Digest != r.record.Digest {
 		r.record.Revision++
 	}
@@ -162,7 +171,7 @@ func (r *release) applyStage(ctx context.Context, s stage) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, it := range r.items {
-		if stageOf(it.ref.GroupKind) != s {
+		if stageOf(it.ref.GroupKind) != s || it.left {
 			continue
 		}
 		group.Go(func() error {
@@ -186,14 +195,7 @@ func (r *release) applyItem(ctx context.Context, it *item) error {
 	obj := it.obj
 	if !it.shared {
 		obj = obj.DeepCopy()
-		labels := obj.GetLabels()
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		for key, value := range r.labels() {
-			labels[key] = value
-		}
-		obj.SetLabels(labels)
+		r.mark(obj, it.adopted)
 	}
 	data, err := json.Marshal(obj.Object)
 	if err != nil {

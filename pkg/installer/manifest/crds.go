@@ -9,6 +9,7 @@ import (
 	"maps"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,27 +27,53 @@ const crdTimeout = time.Minute
 func (r *release) waitForCRDs(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, crdTimeout)
 	defer cancel()
-	var waited bool
+	var applied []*unstructured.Unstructured
 	for _, it := range r.items {
-		if it.ref.GroupKind != crdKind {
+		if it.ref.GroupKind != crdKind || it.left {
 			continue
 		}
 		if err := r.waitEstablished(ctx, it.ref.Name, it.obj.GroupVersionKind().Version); err != nil {
 			return err
 		}
-		waited = true
+		applied = append(applied, it.obj)
 	}
-	if !waited {
+	if len(applied) == 0 {
 		return nil
 	}
 	// What is known of the kinds is from before their CRDs were applied.
 	r.conn.RESTMapper().Reset()
-	for gk, declared := range r.kinds.declared {
-		if err := r.waitServed(ctx, gk, declared.versions); err != nil {
+	for _, crd := range applied {
+		gk := definedKind(crd)
+		if err := r.waitServed(ctx, gk, r.kinds.declared[gk].versions); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// leaveCRDs has the CRDs that are there left as they are, where that is wanted.
+func (r *release) leaveCRDs(seen sight) {
+	for _, it := range r.items {
+		m := seen[it.ref]
+		it.left = r.keepCRDs && it.ref.GroupKind == crdKind && m != nil && m.DeletionTimestamp == nil
+	}
+}
+
+// keepStoredVersions fails when a CRD would lose a version that is in use.
+func (r *release) keepStoredVersions(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, it := range r.items {
+		if it.ref.GroupKind != crdKind || it.left {
+			continue
+		}
+		var versions []string
+		for _, v := range definedVersions(it.obj) {
+			versions = append(versions, v.name)
+		}
+		group.Go(func() error { return installer.KeepsStoredVersions(ctx, r.conn, it.ref.Name, versions) })
+	}
+	return group.Wait()
 }
 
 func (r *release) waitEstablished(ctx context.Context, name, version string) error {

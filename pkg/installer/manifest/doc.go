@@ -12,6 +12,10 @@
 // process that is killed at any point leaves an inventory that names all it may
 // have made, and the next Apply goes on from it.
 //
+// What was applied is kept beside the inventory, together with the last revision
+// whose objects became ready: a rollback applies that in the same way, except for
+// CRDs, which it leaves.
+//
 // Every object carries labels that name its Integration. What lost them, or has
 // those of another Integration, is not ours: it is neither changed nor deleted.
 // What was there before KSIT is taken over, marked as adopted, and left when the

@@ -13,6 +13,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/drift"
 	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
@@ -32,18 +33,21 @@ type Options struct {
 // the Integration is.
 type Installer struct {
 	options Options
+	drift   *drift.Checker
 }
 
 var _ installer.Installer = (*Installer)(nil)
 
 // New makes an Installer.
-func New(options Options) *Installer { return &Installer{options: options} }
+func New(options Options) *Installer {
+	return &Installer{options: options, drift: drift.NewChecker()}
+}
 
 // Apply implements installer.Installer.
 func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req installer.Request) (installer.Result, error) {
 	ctx, cancel := withTimeout(ctx, req.Timeout)
 	defer cancel()
-	r := newRelease(conn, req.Owner, req.Namespace, req.Owner.Integration)
+	r := requested(conn, req)
 	changed, err := i.apply(ctx, r, req)
 	result := installer.Result{Releases: r.status(), Changed: changed}
 	for _, recorded := range req.Recorded {
@@ -94,7 +98,8 @@ func (i *Installer) apply(ctx context.Context, r *release, req installer.Request
 	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
 		return changed, &installer.Error{Reason: installer.ReasonNotReady, Err: err}
 	}
-	return changed, nil
+	promoted, err := r.promote(ctx)
+	return changed || promoted, err
 }
 
 // Uninstall implements installer.Installer.
@@ -104,7 +109,7 @@ func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, rem
 	for n := len(removal.Releases) - 1; n >= 0; n-- {
 		recorded := removal.Releases[n]
 		r := newRelease(conn, removal.Owner, recorded.Namespace, recorded.Name)
-		if err := r.explain(ctx, r.uninstall(ctx, nil)); err != nil {
+		if err := r.explain(ctx, r.uninstall(ctx, nil, removal.Adopted)); err != nil {
 			return fmt.Errorf("uninstalling %s/%s: %w", r.namespace, r.name, err)
 		}
 		klog.FromContext(ctx).V(2).Info("Uninstalled manifests", "target", conn.Name(), "namespace", r.namespace, "release", r.name)

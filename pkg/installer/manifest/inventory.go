@@ -47,6 +47,9 @@ type inventory struct {
 	// process dies, and tells that Objects names what was there before as well
 	// as what shall be.
 	Applying string
+	// Good is the digest of the last revision whose objects became ready; empty
+	// before that.
+	Good string
 	// Revision counts the applies of different content.
 	Revision int64
 	Objects  []entry
@@ -60,6 +63,8 @@ type entry struct {
 	Name      string `json:"n"`
 	// Adopted is true for what was there before KSIT.
 	Adopted bool `json:"a,omitempty"`
+	// Left is true for a CRD that a rollback left as it was.
+	Left bool `json:"l,omitempty"`
 }
 
 func (e entry) ref() object.ObjMetadata {
@@ -144,6 +149,7 @@ func (r *release) write(ctx context.Context, v *inventory) error {
 		"version":  v.Version,
 		"digest":   v.Digest,
 		"applying": v.Applying,
+		"good":     v.Good,
 		"revision": strconv.FormatInt(v.Revision, 10),
 		"count":    strconv.Itoa(len(v.Objects)),
 	}
@@ -185,6 +191,7 @@ func decodeInventory(cm *corev1.ConfigMap) (*inventory, error) {
 		Version:  cm.Data["version"],
 		Digest:   cm.Data["digest"],
 		Applying: cm.Data["applying"],
+		Good:     cm.Data["good"],
 	}
 	var err error
 	if v.Revision, err = strconv.ParseInt(cm.Data["revision"], 10, 64); err != nil {

@@ -53,6 +53,14 @@ func testKilled(t *testing.T, tg *target) {
 // before that. At odd writes the target gets the write, at even ones not.
 func (tg *target) breakOff(req installer.Request, n int) (through bool) {
 	tg.t.Helper()
+	return tg.breakOffWith(n, func(ctx context.Context) error {
+		_, err := New(Options{}).Apply(ctx, tg.conn, req)
+		return err
+	})
+}
+
+func (tg *target) breakOffWith(n int, do func(context.Context) error) (through bool) {
+	tg.t.Helper()
 	ctx, cancel := context.WithCancel(tg.t.Context())
 	defer cancel()
 	tg.count(func(i int) {
@@ -66,7 +74,7 @@ func (tg *target) breakOff(req installer.Request, n int) (through bool) {
 		}
 		time.AfterFunc(5*time.Millisecond, cancel)
 	})
-	_, err := New(Options{}).Apply(ctx, tg.conn, req)
+	err := do(ctx)
 	tg.count(nil)
 	if err != nil && installer.ReasonOf(err) != installer.ReasonCanceled {
 		tg.t.Fatalf("broken off at write %d: %v", n, err)

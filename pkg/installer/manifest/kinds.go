@@ -44,21 +44,43 @@ func (k *kinds) declare(objects []*unstructured.Unstructured) {
 		if obj.GroupVersionKind().GroupKind() != crdKind {
 			continue
 		}
-		group, _, _ := unstructured.NestedString(obj.Object, "spec", "group")
-		kind, _, _ := unstructured.NestedString(obj.Object, "spec", "names", "kind")
 		scope, _, _ := unstructured.NestedString(obj.Object, "spec", "scope")
-		list, _, _ := unstructured.NestedFieldNoCopy(obj.Object, "spec", "versions")
-		entries, _ := list.([]any)
 		versions := map[string]bool{}
-		for _, entry := range entries {
-			version, _ := entry.(map[string]any)
-			name, _ := version["name"].(string)
-			if served, _ := version["served"].(bool); served && name != "" {
-				versions[name] = true
+		for _, v := range definedVersions(obj) {
+			if v.served {
+				versions[v.name] = true
 			}
 		}
-		k.declared[schema.GroupKind{Group: group, Kind: kind}] = declaredKind{namespaced: scope == "Namespaced", versions: versions}
+		k.declared[definedKind(obj)] = declaredKind{namespaced: scope == "Namespaced", versions: versions}
 	}
+}
+
+// definedKind is the kind that a CRD defines.
+func definedKind(crd *unstructured.Unstructured) schema.GroupKind {
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+	return schema.GroupKind{Group: group, Kind: kind}
+}
+
+type definedVersion struct {
+	name   string
+	served bool
+}
+
+// definedVersions are the versions that a CRD defines.
+func definedVersions(crd *unstructured.Unstructured) []definedVersion {
+	list, _, _ := unstructured.NestedFieldNoCopy(crd.Object, "spec", "versions")
+	entries, _ := list.([]any)
+	var versions []definedVersion
+	for _, entry := range entries {
+		version, _ := entry.(map[string]any)
+		name, _ := version["name"].(string)
+		served, _ := version["served"].(bool)
+		if name != "" {
+			versions = append(versions, definedVersion{name, served})
+		}
+	}
+	return versions
 }
 
 // namespaced tells whether the objects of a kind are in namespaces.

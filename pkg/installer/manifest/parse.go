@@ -159,7 +159,7 @@ func check(obj *unstructured.Unstructured) error {
 // clean takes off what a target sets itself, and which an apply must not send.
 func clean(obj *unstructured.Unstructured) {
 	// Whose it is, is not for the manifests to say.
-	for _, label := range []string{v1alpha1.LabelIntegration, v1alpha1.LabelNamespace} {
+	for _, label := range []string{v1alpha1.LabelIntegration, v1alpha1.LabelNamespace, labelAdopted} {
 		unstructured.RemoveNestedField(obj.Object, "metadata", "labels", label)
 	}
 	for _, field := range []string{"creationTimestamp", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"} {

@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
+
+	"ksit.io/ksit/pkg/installer"
 )
 
 // rehearsalManager is the field manager of the dry run of what is not ours yet.
@@ -39,7 +41,7 @@ func (r *release) rehearse(ctx context.Context, former inventory, seen sight) er
 		}
 		m := seen[it.ref]
 		if m != nil {
-			it.adopted = adopted[entryOf(it.ref, false)]
+			it.adopted = adopted[entryOf(it.ref, false)] || m.Labels[labelAdopted] == "true"
 		}
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
@@ -72,6 +74,10 @@ func (r *release) rehearseItem(ctx context.Context, it *item, known *metav1.Part
 	}
 	if owner, owned := ownerOf(found.Labels); owned && owner != r.owner {
 		return conflict(it.ref, owner)
+	}
+	if r.refuseFound && !kept(it.ref.GroupKind) {
+		return installer.Terminalf(installer.ReasonReleaseConflict,
+			"%s is there already, and spec.autoInstall.adoptionPolicy is Refuse: remove it, take it out of the manifests, or set the policy to Adopt", describe(it.ref))
 	}
 	it.adopted = true
 	return nil

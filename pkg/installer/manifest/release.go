@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
@@ -20,6 +21,9 @@ import (
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
 )
+
+// labelAdopted is "true" on an object that was there before KSIT.
+const labelAdopted = "ksit.io/adopted"
 
 // fieldManager owns the fields that KSIT applies.
 const fieldManager = "ksit"
@@ -37,6 +41,8 @@ type item struct {
 	// shared is true for a namespace that has an owner already: it keeps it,
 	// and the fields that were applied for it.
 	shared bool
+	// left is true for a CRD that a rollback leaves as it is.
+	left bool
 }
 
 // release is a set of manifests on a target, for the time of one operation.
@@ -45,6 +51,11 @@ type release struct {
 	owner           installer.Owner
 	namespace, name string
 	kinds           *kinds
+	// refuseFound has an apply fail on objects that are there already and belong
+	// to nobody.
+	refuseFound bool
+	// keepCRDs has an apply leave the CRDs that are there as they are.
+	keepCRDs bool
 
 	// record becomes the inventory; items are what it names, in their order.
 	record inventory
@@ -55,6 +66,15 @@ type release struct {
 	known     bool
 	stored    *inventory
 	configMap *corev1.ConfigMap
+	// snapshotKept is true once what is applied was stored.
+	snapshotKept bool
+}
+
+// requested is the one release of a request.
+func requested(conn *cluster.Connection, req installer.Request) *release {
+	r := newRelease(conn, req.Owner, req.Namespace, req.Owner.Integration)
+	r.refuseFound = req.AutoInstall != nil && req.AutoInstall.AdoptionPolicy == v1alpha1.AdoptionPolicyRefuse
+	return r
 }
 
 func newRelease(conn *cluster.Connection, owner installer.Owner, namespace, name string) *release {
@@ -77,6 +97,20 @@ func (r *release) labels() map[string]string {
 		v1alpha1.LabelIntegration: r.owner.Integration,
 		v1alpha1.LabelNamespace:   r.owner.Namespace,
 	}
+}
+
+// mark puts the labels on an object that say whose it is, and whether it was
+// there before KSIT: that must outlast the inventory.
+func (r *release) mark(obj *unstructured.Unstructured, adopted bool) {
+	labels := obj.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, r.labels())
+	if adopted {
+		labels[labelAdopted] = "true"
+	}
+	obj.SetLabels(labels)
 }
 
 // prepare brings objects to the form in which they are applied: each in its

@@ -25,25 +25,19 @@ import (
 // maxNamed bounds the objects that a message names.
 const maxNamed = 5
 
-// uninstall removes what the inventory names, except what keep names, and the
-// inventory itself.
-func (r *release) uninstall(ctx context.Context, keep object.ObjMetadataSet) error {
+// uninstall removes what the inventory names, except what keep names, and all
+// that KSIT keeps about it. What was there before KSIT stays, unless adopted is
+// true.
+func (r *release) uninstall(ctx context.Context, keep object.ObjMetadataSet, adopted bool) error {
 	if err := r.read(ctx); err != nil {
 		return err
 	}
-	if r.stored == nil {
-		return nil
+	if r.stored != nil {
+		if err := r.remove(ctx, without(r.stored.Objects, keep), adopted); err != nil {
+			return err
+		}
 	}
-	if err := r.remove(ctx, without(r.stored.Objects, keep)); err != nil {
-		return err
-	}
-	uid, version := r.configMap.UID, r.configMap.ResourceVersion
-	err := r.conn.Kubernetes().CoreV1().ConfigMaps(r.namespace).Delete(ctx, r.configMap.Name,
-		metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version}})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting the inventory %s/%s: %w", r.namespace, r.configMap.Name, err)
-	}
-	return nil
+	return r.forget(ctx)
 }
 
 // removeFormer uninstalls a release that an earlier spec put elsewhere, except
@@ -54,16 +48,16 @@ func (r *release) removeFormer(ctx context.Context, recorded v1alpha1.ReleaseSta
 	if err := former.read(ctx); err != nil || former.stored == nil {
 		return false, err
 	}
-	if err := former.uninstall(ctx, r.refs()); err != nil {
+	if err := former.uninstall(ctx, r.refs(), false); err != nil {
 		return false, fmt.Errorf("uninstalling %s/%s, where the release was before: %w", former.namespace, former.name, err)
 	}
 	return true, nil
 }
 
 // remove deletes objects, the last stage first, and waits until each stage is
-// gone. What is kept or adopted loses our labels instead, and what does not
-// have them is left alone.
-func (r *release) remove(ctx context.Context, entries []entry) error {
+// gone. What is kept, or adopted and not to go as well, loses our labels instead,
+// and what does not have them is left alone.
+func (r *release) remove(ctx context.Context, entries []entry, adoptedToo bool) error {
 	refs := make(object.ObjMetadataSet, 0, len(entries))
 	adopted := map[object.ObjMetadata]bool{}
 	for _, e := range entries {
@@ -80,7 +74,7 @@ func (r *release) remove(ctx context.Context, entries []entry) error {
 		m := seen[ref]
 		switch {
 		case m == nil || !r.ours(m):
-		case kept(ref.GroupKind) || adopted[ref]:
+		case kept(ref.GroupKind), !adoptedToo && (adopted[ref] || m.Labels[labelAdopted] == "true"):
 			released = append(released, ref)
 		default:
 			s := stageOf(ref.GroupKind)
@@ -152,7 +146,7 @@ func (r *release) letGo(ctx context.Context, ref object.ObjMetadata, m *metav1.P
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":    m.UID,
-		"labels": map[string]any{v1alpha1.LabelIntegration: nil, v1alpha1.LabelNamespace: nil},
+		"labels": map[string]any{v1alpha1.LabelIntegration: nil, v1alpha1.LabelNamespace: nil, labelAdopted: nil},
 	}})
 	if err != nil {
 		return err

@@ -5,12 +5,99 @@ package manifest
 
 import (
 	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
 )
 
-// Rollback implements installer.Installer.
+// Rollback implements installer.Installer. CRDs that are there stay as they are:
+// an older one could lose fields, or versions, of what is stored by now.
 func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req installer.Request) (installer.Result, error) {
-	return installer.Result{Releases: req.Recorded}, installer.Terminalf(installer.ReasonNothingToRollBack, "no revision of it went through")
+	ctx, cancel := withTimeout(ctx, req.Timeout)
+	defer cancel()
+	r := requested(conn, req)
+	changed, err := r.rollBack(ctx)
+	result := installer.Result{Releases: r.status(), Changed: changed}
+	for _, recorded := range req.Recorded {
+		if !r.known || recorded.Name != r.name || recorded.Namespace != r.namespace {
+			result.Releases = append(result.Releases, recorded)
+		}
+	}
+	return result, installer.RollbackError(r.explain(ctx, err))
+}
+
+func (r *release) rollBack(ctx context.Context) (changed bool, err error) {
+	if err := r.read(ctx); err != nil {
+		return false, err
+	}
+	if r.stored != nil && r.stored.Applying == "" && r.stored.Good == r.stored.Digest {
+		return false, nil
+	}
+	objects, err := r.lastGood(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := r.prepare(objects); err != nil {
+		return false, err
+	}
+	if r.record.Digest != r.stored.Good {
+		return false, installer.Terminalf(installer.ReasonNothingToRollBack,
+			"what the Secret %s/%s has of the last revision that went through was changed since: nothing was applied", r.namespace, r.appliedName())
+	}
+	r.keepCRDs = true
+	if changed, err = r.apply(ctx); err != nil {
+		return changed, err
+	}
+	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
+		return changed, &installer.Error{Reason: installer.ReasonNotReady, Err: err}
+	}
+	klog.FromContext(ctx).V(2).Info("Rolled back manifests", "target", r.conn.Name(), "namespace", r.namespace, "release", r.name,
+		"revision", r.stored.Revision)
+	return changed, nil
+}
+
+// lastGood returns the objects of the last revision that went through, and takes
+// down where they came from.
+func (r *release) lastGood(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	if r.stored == nil || r.stored.Good == "" {
+		return nil, installer.Terminalf(installer.ReasonNothingToRollBack, "no revision of the manifests went through: they are left as they are")
+	}
+	s, err := r.snapshotOf(ctx, r.stored.Good)
+	if err != nil {
+		return nil, fmt.Errorf("reading the last revision that went through: %w", err)
+	}
+	if s == nil {
+		return nil, installer.Terminalf(installer.ReasonNothingToRollBack,
+			"the last revision that went through is not in the Secret %s/%s: it takes more than %d KiB packed, together with the present one, or KSIT may not write the Secret, or somebody removed it",
+			r.namespace, r.appliedName(), maxSnapshotBytes>>10)
+	}
+	r.record.Source, r.record.Version = s.Source, s.Version
+	objects := make([]*unstructured.Unstructured, 0, len(s.Objects))
+	for _, content := range s.Objects {
+		objects = append(objects, &unstructured.Unstructured{Object: content})
+	}
+	return objects, nil
+}
+
+// promote notes that the revision which stands went through: its objects were
+// ready. It is what a rollback brings back.
+func (r *release) promote(ctx context.Context) (changed bool, err error) {
+	if r.stored.Good == r.stored.Digest {
+		return false, nil
+	}
+	if !r.snapshotKept {
+		// The process that applied it did not live to keep it, or was a KSIT
+		// that did not do that.
+		if err := r.keepApplied(ctx); err != nil {
+			return false, err
+		}
+	}
+	good := *r.stored
+	good.Good = good.Digest
+	return true, r.write(ctx, &good)
 }

@@ -43,10 +43,10 @@ func (i *Installer) load(ctx context.Context, req installer.Request) (*content, 
 	case config.Manifests != "":
 		return bounded(&content{data: []byte(config.Manifests), source: "inline"})
 	case config.URL != "":
-		return i.download(ctx, config.URL, config.Digest)
+		return i.download(ctx, config.URL, config.Digest, req.Sources.Access)
 	}
 	if entry, ok := catalog.For(string(req.Type)); ok && entry.ManifestURL != "" {
-		return i.download(ctx, entry.ManifestURL, config.Digest)
+		return i.download(ctx, entry.ManifestURL, config.Digest, req.Sources.Access)
 	}
 	return nil, installer.Terminalf(installer.ReasonManifestInvalid,
 		"there are no manifests for type %s: set url, configMapRef or manifests in spec.autoInstall.manifestConfig", req.Type)
@@ -59,8 +59,12 @@ func bounded(c *content) (*content, error) {
 	return c, nil
 }
 
-func (i *Installer) download(ctx context.Context, from, digest string) (*content, error) {
-	data, err := i.options.Fetch.Get(ctx, from, fetch.Limits{MaxBytes: maxBytes})
+func (i *Installer) download(ctx context.Context, from, digest string, access *fetch.Access) (*content, error) {
+	client, err := i.options.Fetch.For(access, from)
+	if err != nil {
+		return nil, installer.Terminalf(installer.ReasonManifestUnavailable, "fetching %s: %w", fetch.Redact(from), err)
+	}
+	data, err := client.Get(ctx, from, fetch.Limits{MaxBytes: maxBytes})
 	var status *fetch.StatusError
 	switch {
 	case errors.Is(err, fetch.ErrTooLarge):
@@ -69,6 +73,8 @@ func (i *Installer) download(ctx context.Context, from, digest string) (*content
 		return nil, &installer.Error{Reason: installer.ReasonManifestUnavailable, Terminal: true, Err: err}
 	case errors.As(err, &status) && status.Code == http.StatusNotFound:
 		return nil, installer.Errorf(installer.ReasonManifestUnavailable, "%w: check spec.autoInstall.manifestConfig.url", err)
+	case errors.As(err, &status) && (status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden):
+		return nil, installer.Errorf(installer.ReasonManifestUnavailable, "%w: %s", err, fetch.Denied(access, status.Presented))
 	case err != nil:
 		return nil, &installer.Error{Reason: installer.ReasonManifestUnavailable, Err: err}
 	}

@@ -53,6 +53,12 @@ func TestLoad(t *testing.T) {
 			_, _ = io.WriteString(w, "content")
 		case "/large":
 			_, _ = w.Write(make([]byte, maxBytes+1))
+		case "/private/v1.2.3":
+			if _, password, _ := r.BasicAuth(); password != "right" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_, _ = w.Write([]byte("private"))
 		default:
 			http.NotFound(w, r)
 		}
@@ -70,6 +76,7 @@ func TestLoad(t *testing.T) {
 	digest := sha256Digest([]byte("content"))
 	for name, test := range map[string]struct {
 		config   *v1alpha1.ManifestConfig
+		access   *fetch.Access
 		handed   string
 		client   *fetch.Client
 		want     content
@@ -104,6 +111,22 @@ func TestLoad(t *testing.T) {
 			config: &v1alpha1.ManifestConfig{URL: server.URL + "/missing"},
 			reason: installer.ReasonManifestUnavailable,
 		},
+		"URL behind a password": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/private/v1.2.3"}, access: &fetch.Access{Username: "me", Password: "right"},
+			want: content{data: []byte("private"), source: server.URL + "/private/v1.2.3", version: "v1.2.3"},
+		},
+		"URL behind another password": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/private/v1.2.3"}, access: &fetch.Access{Username: "me", Password: "wrong"},
+			reason: installer.ReasonManifestUnavailable,
+		},
+		"URL behind a password that was not given": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/private/v1.2.3"},
+			reason: installer.ReasonManifestUnavailable,
+		},
+		"URL with a CA that is none": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/v1.2.3/ok"}, access: &fetch.Access{CA: []byte("x")},
+			reason: installer.ReasonManifestUnavailable, terminal: true,
+		},
 		"URL that is refused": {
 			config: &v1alpha1.ManifestConfig{URL: server.URL + "/v1.2.3/ok"}, client: closed,
 			reason: installer.ReasonManifestUnavailable, terminal: true,
@@ -122,7 +145,7 @@ func TestLoad(t *testing.T) {
 			got, err := New(Options{Fetch: client}).load(context.Background(), installer.Request{
 				Type:        v1alpha1.IntegrationTypeGeneric,
 				AutoInstall: &v1alpha1.AutoInstall{ManifestConfig: test.config},
-				Sources:     installer.Sources{Manifests: []byte(test.handed)},
+				Sources:     installer.Sources{Manifests: []byte(test.handed), Access: test.access},
 			})
 			if test.reason != "" {
 				if installer.ReasonOf(err) != test.reason || installer.IsTerminal(err) != test.terminal {
@@ -175,14 +198,14 @@ func TestInventoryEncoding(t *testing.T) {
 		t.Errorf("%d objects take %d bytes", len(entries), len(packed))
 	}
 	cm := &corev1.ConfigMap{
-		Data:       map[string]string{"source": "s", "version": "v", "digest": "d", "applying": "a", "revision": "7"},
+		Data:       map[string]string{"source": "s", "version": "v", "digest": "d", "applying": "a", "good": "g", "revision": "7"},
 		BinaryData: map[string][]byte{objectsKey: packed},
 	}
 	got, err := decodeInventory(cm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&inventory{Source: "s", Version: "v", Digest: "d", Applying: "a", Revision: 7, Objects: entries}, got); diff != "" {
+	if diff := cmp.Diff(&inventory{Source: "s", Version: "v", Digest: "d", Applying: "a", Good: "g", Revision: 7, Objects: entries}, got); diff != "" {
 		t.Error(diff)
 	}
 	damage := map[string]func(*corev1.ConfigMap){

@@ -19,12 +19,18 @@ const (
 	mediaTypeManifest = "application/vnd.oci.image.manifest.v1+json"
 	mediaTypeConfig   = "application/vnd.cncf.helm.config.v1+json"
 	mediaTypeContent  = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+
+	mediaTypeProvenance = "application/vnd.cncf.helm.chart.provenance.v1.prov"
+	mediaTypePayload    = "application/vnd.dev.cosign.simplesigning.v1+json"
+	mediaTypeImage      = "application/vnd.oci.image.config.v1+json"
 )
 
 type descriptor struct {
 	MediaType string `json:"mediaType"`
 	Digest    string `json:"digest"`
 	Size      int    `json:"size"`
+
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 type manifest struct {
@@ -63,6 +69,9 @@ func (s *Server) publishArtifacts(versions []*archive) error {
 				"org.opencontainers.image.version": a.version,
 			},
 		}
+		if a.provenance != nil {
+			m.Layers = append(m.Layers, s.publishBlob(root, mediaTypeProvenance, a.provenance))
+		}
 		data, err := json.Marshal(m)
 		if err != nil {
 			return fmt.Errorf("artifact %s %s: %w", name, a.version, err)
@@ -70,11 +79,12 @@ func (s *Server) publishArtifacts(versions []*archive) error {
 		// A tag may not have a plus, which versions may: Helm writes _ for it.
 		tag := strings.ReplaceAll(a.version, "+", "_")
 		tags = append(tags, tag)
-		doc := newDocument(mediaTypeManifest, data)
-		s.documents[root+"/manifests/"+tag] = doc
-		s.documents[root+"/manifests/"+describe("", data).Digest] = doc
-		s.documents[root+"/blobs/"+m.Config.Digest] = newDocument("application/octet-stream", config)
-		s.documents[root+"/blobs/"+m.Layers[0].Digest] = newDocument("application/octet-stream", a.data)
+		digest := s.publishManifest(root, tag, data)
+		s.publishBlob(root, mediaTypeConfig, config)
+		s.publishBlob(root, mediaTypeContent, a.data)
+		if err := s.cosign(name, digest); err != nil {
+			return fmt.Errorf("signing artifact %s %s: %w", name, a.version, err)
+		}
 	}
 	slices.Sort(tags)
 	list, err := json.Marshal(map[string]any{"name": name, "tags": tags})
@@ -82,5 +92,46 @@ func (s *Server) publishArtifacts(versions []*archive) error {
 		return fmt.Errorf("tags of %s: %w", name, err)
 	}
 	s.documents[root+"/tags/list"] = newDocument("application/json", list)
+	return nil
+}
+
+func (s *Server) publishManifest(root, tag string, data []byte) (digest string) {
+	doc := newDocument(mediaTypeManifest, data)
+	digest = describe("", data).Digest
+	s.documents[root+"/manifests/"+tag] = doc
+	s.documents[root+"/manifests/"+digest] = doc
+	return digest
+}
+
+func (s *Server) publishBlob(root, mediaType string, data []byte) descriptor {
+	blob := describe(mediaType, data)
+	s.documents[root+"/blobs/"+blob.Digest] = newDocument("application/octet-stream", data)
+	return blob
+}
+
+// cosign puts a signature of a manifest where cosign puts it: under a tag made
+// of the digest.
+func (s *Server) cosign(name, digest string) error {
+	tag := strings.ReplaceAll(digest, ":", "-") + ".sig"
+	root := artifactsPrefix + name
+	if s.signer == nil || s.documents[root+"/manifests/"+tag].data != nil {
+		return nil
+	}
+	payload, signature, err := s.signer.cosign(name, digest)
+	if err != nil {
+		return err
+	}
+	layer := s.publishBlob(root, mediaTypePayload, payload)
+	layer.Annotations = map[string]string{"dev.cosignproject.cosign/signature": signature}
+	data, err := json.Marshal(manifest{
+		SchemaVersion: 2,
+		MediaType:     mediaTypeManifest,
+		Config:        s.publishBlob(root, mediaTypeImage, []byte("{}")),
+		Layers:        []descriptor{layer},
+	})
+	if err != nil {
+		return err
+	}
+	s.publishManifest(root, tag, data)
 	return nil
 }

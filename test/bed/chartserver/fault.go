@@ -140,6 +140,25 @@ func (s *Server) count(requested string) {
 	}
 }
 
+// statusWriter notes the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (s *Server) countUnchanged(requested string, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.requests[requested]; known && status == http.StatusNotModified {
+		s.unchanged[requested]++
+	}
+}
+
 // Requests returns how often the path was asked for, whatever came of it.
 func (s *Server) Requests(requested string) int {
 	s.mu.Lock()
@@ -147,9 +166,18 @@ func (s *Server) Requests(requested string) int {
 	return s.requests[requested]
 }
 
+// Unchanged returns how often the answer for the path was that it has not changed
+// since the client last asked.
+func (s *Server) Unchanged(requested string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unchanged[requested]
+}
+
 // ResetRequests starts counting anew.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.requests)
+	clear(s.unchanged)
 }

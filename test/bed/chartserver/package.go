@@ -38,6 +38,7 @@ type archive struct {
 	metadata   map[string]any // Chart.yaml
 	data       []byte         // the .tgz
 	digest     string         // hex SHA-256 of data
+	provenance []byte         // the .prov; nil where nothing is signed
 }
 
 // file is the archive's file name in its repository.

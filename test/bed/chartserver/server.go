@@ -9,15 +9,19 @@
 //	/v2/REPOSITORY/CHART/…             the same as OCI artifacts
 //	/private/REPOSITORY/…, /v2/private/REPOSITORY/…
 //	                                   the same behind basic authentication
+//	/token/REPOSITORY/…, /v2/token/REPOSITORY/…
+//	                                   the same behind a bearer token, which /auth gives to users
+//	/mutual/REPOSITORY/…, /v2/mutual/REPOSITORY/…
+//	                                   the same for those with a client certificate
 //	/released/REPOSITORY/index.yaml    an index whose archives lie elsewhere, see Options.ReleasedAt
 //	/flux2/v2.2.3/install.yaml         plain manifests
 //
-// It counts requests and can be told to misbehave.
+// It signs charts where Options.Signer is given, counts requests and can be told
+// to misbehave.
 package chartserver
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -40,6 +44,12 @@ type Options struct {
 	// Username and Password guard what is served below /private and
 	// /v2/private, which is not found if they are empty.
 	Username, Password string
+	// Token guards what is served below /token and /v2/token, which is not found
+	// if it is empty.
+	Token string
+	// Signer signs all charts: with provenance files beside the archives and in
+	// the artifacts, and with signatures of cosign. Nothing is signed if it is nil.
+	Signer *Signer
 	// ReleasedAt is the address prefix of the archives in the indexes below
 	// /released, for repositories that keep index and archives apart, as
 	// those on GitHub Pages do; REPOSITORY/FILE follows it.
@@ -48,13 +58,15 @@ type Options struct {
 
 // Server is an http.Handler.
 type Server struct {
-	username, password string
-	releasedAt         string
+	username, password, token string
+	signer                    *Signer
+	releasedAt                string
 
 	mu           sync.Mutex
 	repositories map[string]*repository
 	documents    map[string]document // by path
 	requests     map[string]int
+	unchanged    map[string]int
 	faults       []*activeFault
 }
 
@@ -82,10 +94,13 @@ func New(options Options) (*Server, error) {
 	s := &Server{
 		username:     options.Username,
 		password:     options.Password,
+		token:        options.Token,
+		signer:       options.Signer,
 		releasedAt:   strings.TrimSuffix(options.ReleasedAt, "/"),
 		repositories: repositories,
 		documents:    map[string]document{},
 		requests:     map[string]int{},
+		unchanged:    map[string]int{},
 	}
 	if _, err := fs.Stat(fsys, manifestsDir); err == nil && len(options.Repositories) == 0 {
 		manifests, err := readManifests(fsys)
@@ -138,9 +153,40 @@ func (s *Server) publish(name string) error {
 	for _, versions := range r.archives {
 		for _, a := range versions {
 			s.documents[path.Join("/", name, a.file())] = newDocument("application/gzip", a.data)
+			if err := s.sign(a); err != nil {
+				return err
+			}
 		}
 		if err := s.publishArtifacts(versions); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// sign makes the provenance file of an archive, once.
+func (s *Server) sign(a *archive) error {
+	if s.signer == nil {
+		return nil
+	}
+	if a.provenance == nil {
+		var err error
+		if a.provenance, err = s.signer.provenance(a); err != nil {
+			return fmt.Errorf("signing %s %s: %w", a.name, a.version, err)
+		}
+	}
+	s.documents[path.Join("/", a.repository, a.file()+".prov")] = newDocument("application/pgp-signature", a.provenance)
+	return nil
+}
+
+// Provenance returns the provenance file of a packaged chart; nil where charts
+// are not signed.
+func (s *Server) Provenance(repository, chart, version string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.repositories[repository]; r != nil {
+		if a := r.find(chart, version); a != nil {
+			return a.provenance
 		}
 	}
 	return nil
@@ -177,11 +223,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "read only", http.StatusMethodNotAllowed)
 		return
 	}
-	name, private := public(r.URL.Path)
-	if private && !s.authorized(w, r) {
+	name, by := public(r.URL.Path)
+	if !s.admits(by, w, r) {
 		return
 	}
 	switch name {
+	case tokenPath:
+		s.serveToken(w, r)
+		return
 	case "/":
 		s.serveListing(w)
 		return
@@ -201,35 +250,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(name, artifactsPrefix) {
 		w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Trim(doc.etag, `"`))
 	}
-	http.ServeContent(w, r, "", released(), bytes.NewReader(doc.data))
-}
-
-// public returns the path that the requested one stands for, and whether it
-// is behind authentication.
-func public(requested string) (name string, private bool) {
-	if rest, ok := strings.CutPrefix(requested, "/private/"); ok {
-		return "/" + rest, true
-	}
-	if rest, ok := strings.CutPrefix(requested, artifactsPrefix+"private/"); ok {
-		return artifactsPrefix + rest, true
-	}
-	return requested, false
-}
-
-func (s *Server) authorized(w http.ResponseWriter, r *http.Request) bool {
-	if s.username == "" {
-		notFound(w, r)
-		return false
-	}
-	username, password, _ := r.BasicAuth()
-	same := subtle.ConstantTimeCompare([]byte(username), []byte(s.username)) &
-		subtle.ConstantTimeCompare([]byte(password), []byte(s.password))
-	if same == 1 {
-		return true
-	}
-	w.Header().Set("WWW-Authenticate", `Basic realm="charts"`)
-	http.Error(w, "wrong or missing credentials", http.StatusUnauthorized)
-	return false
+	answer := &statusWriter{ResponseWriter: w}
+	http.ServeContent(answer, r, "", released(), bytes.NewReader(doc.data))
+	s.countUnchanged(r.URL.Path, answer.status)
 }
 
 func (s *Server) serveListing(w http.ResponseWriter) {

@@ -198,6 +198,9 @@ func TestConditionalRequests(t *testing.T) {
 	if n := server.Requests(path); n != 3 {
 		t.Errorf("%d requests for the index were counted, not 3", n)
 	}
+	if n := server.Unchanged(path); n != 1 {
+		t.Errorf("%d answers that the index has not changed were counted, not 1", n)
+	}
 }
 
 func TestArtifacts(t *testing.T) {

@@ -57,27 +57,10 @@ func BenchmarkIdle(b *testing.B) {
 // give them.
 func startControllerManager(b *testing.B, on *bed.Bed) *bed.Process {
 	b.Helper()
-	kubeconfig, err := on.Host.ServiceAccountKubeconfig(b.Context(), system, "ksit-controller-manager")
+	manager, err := on.ControllerManager(b.Context(), "ksit-controller-manager", bed.KSITOptions{Binary: binary(b), Artifacts: artifacts})
 	if err != nil {
 		b.Fatal(err)
 	}
-	path := filepath.Join(on.Dir, "ksit-controller-manager.kubeconfig")
-	if err := os.WriteFile(path, kubeconfig, 0o600); err != nil {
-		b.Fatal(err)
-	}
-	manager := on.NewProcess(bed.ProcessSpec{
-		Name: "ksit-controller-manager",
-		Path: binary(b),
-		Dir:  on.Dir,
-		Args: []string{
-			"controller-manager",
-			"--kubeconfig=" + path,
-			"--ksit-kubeconfig=" + path,
-			"--cache-dir=" + filepath.Join(on.Dir, "controller-manager-cache"),
-			"--rewrites-file=" + on.RewritesFile,
-			"--metrics-bind-address=" + freeAddress(b),
-		},
-	})
 	if err := manager.Start(); err != nil {
 		b.Fatal(err)
 	}

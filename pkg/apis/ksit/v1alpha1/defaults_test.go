@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 )
@@ -83,6 +84,21 @@ func TestDefaults(t *testing.T) {
 			object: &v1alpha1.Installation{},
 			want:   &v1alpha1.Installation{},
 		},
+		"values from elsewhere are in values.yaml, and a rollout stops at the first failure": {
+			object: &v1alpha1.Integration{Spec: v1alpha1.IntegrationSpec{
+				AutoInstall: &v1alpha1.AutoInstall{HelmConfig: &v1alpha1.HelmConfig{ValuesFrom: []v1alpha1.ValuesSource{{Name: "a"}, {Name: "b", Key: "c"}}}},
+				Rollout:     &v1alpha1.Rollout{},
+			}},
+			want: &v1alpha1.Integration{Spec: v1alpha1.IntegrationSpec{
+				Enabled: new(true),
+				AutoInstall: func() *v1alpha1.AutoInstall {
+					a := autoInstall()
+					a.HelmConfig = &v1alpha1.HelmConfig{ValuesFrom: []v1alpha1.ValuesSource{{Name: "a", Key: "values.yaml"}, {Name: "b", Key: "c"}}}
+					return a
+				}(),
+				Rollout: &v1alpha1.Rollout{StopAfterFailures: new(intstr.FromInt32(1))},
+			}},
+		},
 		"the items of a list are defaulted": {
 			object: &v1alpha1.IntegrationList{Items: []v1alpha1.Integration{{}}},
 			want:   &v1alpha1.IntegrationList{Items: []v1alpha1.Integration{{Spec: v1alpha1.IntegrationSpec{Enabled: new(true)}}}},
@@ -117,6 +133,9 @@ func autoInstall() *v1alpha1.AutoInstall {
 		TimeoutSeconds: new(int32(600)),
 		CRDPolicy:      v1alpha1.CRDPolicyCreateReplace,
 		DeletionPolicy: v1alpha1.DeletionPolicyDelete,
+		AdoptionPolicy: v1alpha1.AdoptionPolicyAdopt,
+		Remediation:    &v1alpha1.Remediation{Retries: new(int32(5)), Strategy: v1alpha1.RemediationRollback},
+		Drift:          &v1alpha1.Drift{Mode: v1alpha1.DriftWarn},
 	}
 }
 
@@ -127,5 +146,8 @@ func orphaned() *v1alpha1.AutoInstall {
 		TimeoutSeconds: new(int32(60)),
 		CRDPolicy:      v1alpha1.CRDPolicySkip,
 		DeletionPolicy: v1alpha1.DeletionPolicyOrphan,
+		AdoptionPolicy: v1alpha1.AdoptionPolicyRefuse,
+		Remediation:    &v1alpha1.Remediation{Retries: new(int32(0)), Strategy: v1alpha1.RemediationLeave},
+		Drift:          &v1alpha1.Drift{Mode: v1alpha1.DriftCorrect},
 	}
 }

@@ -208,6 +208,16 @@ func (p *Process) Kill() {
 	<-r.done
 }
 
+// Signal sends a signal, such as SIGSTOP, to a process that runs.
+func (p *Process) Signal(signal os.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.run.alive() {
+		return fmt.Errorf("sending %s to %s: %w", signal, p.spec.Name, os.ErrProcessDone)
+	}
+	return p.run.cmd.Process.Signal(signal)
+}
+
 // letGo notes that the process shall not run and returns its last run.
 func (p *Process) letGo() *run {
 	p.mu.Lock()

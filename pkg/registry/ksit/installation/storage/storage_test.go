@@ -154,15 +154,15 @@ func TestTable(t *testing.T) {
 	running.Status = ksit.InstallationStatus{
 		Phase:      ksit.PhaseRunning,
 		Releases:   []ksit.ReleaseStatus{{Name: "istio-base", Version: "1.20.2", Revision: 1}, {Name: "istiod", Version: "1.20.2", Revision: 3}},
-		Conditions: []metav1.Condition{{Type: "Healthy", Status: "True"}},
+		Conditions: []metav1.Condition{{Type: "Healthy", Status: "True"}, {Type: "Drifted", Status: "False"}},
 	}
 	created := validInstallation("argocd.prod-1")
 	created.CreationTimestamp = running.CreationTimestamp
 	created.Status.Message = "target prod-1 is not ready"
 	want := strings.TrimPrefix(`
-Name           Integration  Target  Phase    Version  Age   Revision*  Healthy*  Message*
-istio.prod-1   istio        prod-1  Running  1.20.2   2d2h  3          True      <none>
-argocd.prod-1  argocd       prod-1  <none>   <none>   2d2h  <none>     Unknown   target prod-1 is not ready
+Name           Integration  Target  Phase    Version  Age   Revision*  Healthy*  Drifted*  Message*
+istio.prod-1   istio        prod-1  Running  1.20.2   2d2h  3          True      False     <none>
+argocd.prod-1  argocd       prod-1  <none>   <none>   2d2h  <none>     Unknown   Unknown   target prod-1 is not ready
 `, "\n")
 	got := registrytest.Table(t, table(), &ksit.InstallationList{Items: []ksit.Installation{*running, *created}})
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -24,6 +24,7 @@ func table() resource.Table[*ksit.Installation] {
 			resource.AgeColumn(),
 			{Name: "Revision", Type: "string", Priority: 1, Description: "How many times it was installed or upgraded."},
 			{Name: "Healthy", Type: "string", Priority: 1, Description: "Whether every check of the last probe passed."},
+			{Name: "Drifted", Type: "string", Priority: 1, Description: "Whether objects are no longer as they were applied."},
 			{Name: "Message", Type: "string", Priority: 1, Description: "What the phase is due to."},
 		},
 		Cells: func(installation *ksit.Installation, age string) []any {
@@ -38,6 +39,7 @@ func table() resource.Table[*ksit.Installation] {
 				age,
 				revision(main.Revision),
 				resource.ConditionStatus(status.Conditions, v1alpha1.ConditionHealthy),
+				resource.ConditionStatus(status.Conditions, v1alpha1.ConditionDrifted),
 				resource.Text(status.Message),
 			}
 		},

@@ -1,0 +1,39 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package installation
+
+import (
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+)
+
+// blockedBy returns what an Installation waits for before anything new is
+// installed: the first of the Integrations it depends on that is not Running on
+// its target. It is empty when there is none.
+func (c *Controller) blockedBy(i *v1alpha1.Installation) (string, error) {
+	for _, dependency := range i.Spec.DependsOn {
+		name := dependency.Name + "." + i.Spec.Target
+		other, err := c.Installations.Installations(i.Namespace).Get(name)
+		if apierrors.IsNotFound(err) {
+			return fmt.Sprintf("waits for Integration %s, which is not on target %s: add the target there, or take it out of dependsOn",
+				dependency.Name, i.Spec.Target), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading Installation %s/%s: %w", i.Namespace, name, err)
+		}
+		if !isReady(other) {
+			return fmt.Sprintf("waits for Integration %s to be Running on target %s: it is %s",
+				dependency.Name, i.Spec.Target, orPending(other.Status.Phase)), nil
+		}
+	}
+	return "", nil
+}
+
+// isReady tells whether an Installation runs what its spec asks for.
+func isReady(i *v1alpha1.Installation) bool {
+	return i.DeletionTimestamp == nil && i.Status.Phase == v1alpha1.PhaseRunning && i.Status.ObservedGeneration == i.Generation
+}

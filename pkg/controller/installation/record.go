@@ -1,0 +1,158 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package installation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/status"
+	"ksit.io/ksit/pkg/installer"
+)
+
+// lastWords bounds the writes that are still made after an operation's context
+// ended.
+const lastWords = 5 * time.Second
+
+// operationRecord is an operation on its way to the status.
+type operationRecord struct{ v1alpha1.Operation }
+
+// end notes when it ended.
+func (r *operationRecord) end() {
+	finished := metav1.NewTime(time.Now().Truncate(time.Second))
+	r.FinishedAt = &finished
+}
+
+func (r *operationRecord) status() *v1alpha1.Operation { return r.Operation.DeepCopy() }
+
+// log is the one line that is logged when an operation has ended.
+func (r *operationRecord) log(ctx context.Context, i *v1alpha1.Installation, more ...any) {
+	klog.FromContext(ctx).Info("Operation ended", append([]any{"operation", r.Type, "outcome", r.Outcome,
+		"integration", i.Spec.Integration, "target", i.Spec.Target, "duration", r.FinishedAt.Sub(r.StartedAt.Time)}, more...)...)
+}
+
+// begin enters an operation that begins. It is recorded before the first request
+// to the target: should this process be killed, its successor, and an
+// uninstall, know that there may be something. It returns nil for an
+// Installation that is gone.
+func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.OperationType, by string) (*v1alpha1.Installation, *operationRecord, error) {
+	record := &operationRecord{v1alpha1.Operation{
+		Type:        kind,
+		Outcome:     v1alpha1.OperationRunning,
+		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
+		RequestedBy: by,
+	}}
+	begun, err := status.Write(ctx, c.Client.Installations(o.installation.Namespace), o.installation, func(i *v1alpha1.Installation) {
+		enterBegin(i, o, record)
+	})
+	if err != nil || begun == nil {
+		return nil, nil, err
+	}
+	klog.FromContext(ctx).Info("Operation began", "operation", kind, "integration", begun.Spec.Integration, "target", begun.Spec.Target, "requestedBy", by)
+	return begun, record, nil
+}
+
+// enterBegin clears what was counted for something else than what begins. What
+// is entered as seen is what was decided by: the Installation may have been
+// changed since, and that must not count as carried out.
+func enterBegin(i *v1alpha1.Installation, o observed, record *operationRecord) {
+	st := &i.Status
+	if st.AttemptedDigest != o.digest || st.LastReconcileRequest != o.installation.Spec.ReconcileRequest {
+		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
+		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
+	}
+	st.AttemptedDigest = o.digest
+	st.ObservedGeneration = o.installation.Generation
+	st.LastReconcileRequest = o.installation.Spec.ReconcileRequest
+	st.LastOperation = record.status()
+	phase, verb := v1alpha1.PhaseInstalling, "installing"
+	switch record.Type {
+	case v1alpha1.OperationUpgrade:
+		phase, verb = v1alpha1.PhaseUpgrading, "upgrading"
+	case v1alpha1.OperationRollback, v1alpha1.OperationCorrect:
+		// What was said of the failure, or of the health, stands.
+		return
+	}
+	if st.Failures == 0 || st.Phase != v1alpha1.PhaseFailed {
+		// While it is tried again after it Failed, it stays Failed.
+		st.Phase = phase
+		st.Message = verb
+		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(phase), verb)
+	}
+}
+
+// interrupted tells whether an operation was cut short, by a new spec or the end
+// of the process. A new spec has the next operation take up what it left.
+func (c *Controller) interrupted(ctx context.Context, i *v1alpha1.Installation, record *operationRecord, result installer.Result) (bool, error) {
+	if ctx.Err() == nil {
+		return false, nil
+	}
+	if !errors.Is(context.Cause(ctx), errSuperseded) {
+		return true, ctx.Err()
+	}
+	klog.FromContext(ctx).Info("Operation was superseded", "operation", record.Type, "integration", i.Spec.Integration, "target", i.Spec.Target)
+	if result.Releases == nil {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	return true, c.write(ctx, i, func(i *v1alpha1.Installation) { i.Status.Releases = result.Releases })
+}
+
+// failure is what one more failed attempt amounts to.
+type failure struct {
+	failures, retries int32
+	// next is when it is tried again; nil when it is not, or rolled back at once.
+	next *metav1.Time
+	// spent is true when this attempt was the last; left when nothing is rolled
+	// back either.
+	spent, left bool
+}
+
+func countFailure(i *v1alpha1.Installation, err error, now time.Time) failure {
+	f := failure{failures: i.Status.Failures + 1, retries: i.Status.Retries}
+	if installer.SpendsRetry(err) {
+		f.retries++
+		if installer.IsTerminal(err) {
+			// The same again would only leave more traces on the target.
+			f.retries = max(f.retries, allowedRetries(i)+1)
+		}
+	}
+	counted := i.DeepCopy()
+	counted.Status.Retries = f.retries
+	f.spent = isSpent(counted)
+	f.left = f.spent && !mayRollBack(counted)
+	if !f.spent {
+		next := now.Add(retryAfter(f.failures, installer.IsTerminal(err)))
+		f.next = &metav1.Time{Time: next.Truncate(time.Second)}
+	}
+	return f
+}
+
+// message says what failed and what comes of it.
+func (f failure) message(what string) string {
+	switch {
+	case f.left:
+		return fmt.Sprintf("attempt %d failed: %s; the retries are spent, and it is left as it is: change the spec, or annotate the Integration with a new value of %s",
+			f.failures, what, v1alpha1.AnnotationReconcile)
+	case f.spent:
+		return fmt.Sprintf("attempt %d failed: %s; the retries are spent, and the last revision that went through is brought back", f.failures, what)
+	default:
+		return fmt.Sprintf("attempt %d failed: %s; the next is at %s", f.failures, what, f.next.UTC().Format("15:04:05 MST"))
+	}
+}
+
+func releaseNames(releases []v1alpha1.ReleaseStatus) []string {
+	names := make([]string, 0, len(releases))
+	for _, r := range releases {
+		names = append(names, fmt.Sprintf("%s/%s@%s", r.Namespace, r.Name, r.Version))
+	}
+	return names
+}

@@ -28,6 +28,26 @@ func ksitWrites(metrics string) float64 {
 	})
 }
 
+// writesByResource says what was written between two readings of the metrics.
+func writesByResource(before, after string) map[string]float64 {
+	counts := map[string]float64{}
+	for verb := range writing {
+		for _, resource := range []string{"integrations", "integrationtargets", "installations"} {
+			for _, subresource := range []string{"", "status"} {
+				of := func(metrics string) float64 {
+					return sum(metrics, "apiserver_request_total", func(labels map[string]string) bool {
+						return labels["verb"] == verb && labels["resource"] == resource && labels["subresource"] == subresource
+					})
+				}
+				if n := of(after) - of(before); n > 0 {
+					counts[verb+" "+resource+"/"+subresource] = n
+				}
+			}
+		}
+	}
+	return counts
+}
+
 // probes counts the reconciles of Installations so far.
 func probes(metrics string) float64 {
 	return sum(metrics, "ksit_integration_reconcile_duration_seconds_count", func(labels map[string]string) bool {
@@ -55,7 +75,7 @@ func TestNothingIsWrittenAtRest(t *testing.T) {
 		t.Fatalf("only %.0f probes in %s: nothing is proven", n, restFor)
 	}
 	if n := ksitWrites(after) - ksitWrites(before); n > 0 {
-		t.Errorf("%.0f writes in %s without a change", n, restFor)
+		t.Errorf("%.0f writes in %s without a change: %v", n, restFor, writesByResource(before, after))
 	}
 	if n := eventsIn(t, ns) - events; n > 0 {
 		t.Errorf("%d events in %s without a change", n, restFor)

@@ -6,9 +6,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -113,6 +115,13 @@ func TestFlappingTargetIsNoFlood(t *testing.T) {
 func quiet(t testing.TB) {
 	t.Helper()
 	const settled = 5 * time.Second
+	namespaces := clientOf(t, s.bed.Host).CoreV1().Namespaces()
+	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
+		list, err := namespaces.List(ctx, metav1.ListOptions{})
+		return err == nil && !slices.ContainsFunc(list.Items, func(n corev1.Namespace) bool { return n.DeletionTimestamp != nil })
+	}) {
+		t.Fatal("a namespace of another test does not go")
+	}
 	last, since := ksitWrites(s.metrics(t)), time.Now()
 	if !poll(t.Context(), eventually, func(context.Context) bool {
 		if now := ksitWrites(s.metrics(t)); now != last {

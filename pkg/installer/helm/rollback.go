@@ -127,7 +127,7 @@ func (o *operation) rollBack(way wayBack, labels map[string]string, asked map[st
 	if err != nil {
 		return classify(o.ctx, err, fmt.Sprintf("reading revision %d", way.to), o.redact)
 	}
-	o.redact = newRedactor(map[string]any{"asked": asked, "standing": good.Config}, o.release.Name, o.release.Namespace, good.Chart.Name())
+	o.redact = newRedactor(map[string]any{"asked": asked, "standing": concealAlike(good.Config, asked)}, o.release.Name, o.release.Namespace, good.Chart.Name())
 	if err := o.burial(way.revisions[:len(way.revisions)-1]); err != nil {
 		return err
 	}

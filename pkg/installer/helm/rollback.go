@@ -59,7 +59,7 @@ func planRollback(req installer.Request) ([]*step, []v1alpha1.ReleaseStatus, err
 		for _, r := range recorded(req, w.name) {
 			w.wish.recorded, w.wish.adopted = true, r.Adopted
 		}
-		releases, steps = append(releases, w), append(steps, &step{wanted: w})
+		releases, steps = append(releases, w), append(steps, &step{wanted: w, waiting: req.Waiting})
 	}
 	return steps, unwanted(req, releases), nil
 }
@@ -106,7 +106,7 @@ func (i *Installer) bringBack(ctx context.Context, conn *cluster.Connection, s *
 	defer free()
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
-	o.client.beforeWait = free
+	o.client.beforeWait = s.waits(free)
 	if way.recover {
 		if err := o.recoverPending(way.revisions); err != nil {
 			return err

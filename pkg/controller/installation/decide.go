@@ -108,7 +108,7 @@ func decide(o observed) decision {
 		return hold(o, "TargetDeleting", fmt.Sprintf("IntegrationTarget %s is being deleted: nothing new is installed on it", i.Spec.Target))
 	}
 	if i.Spec.WaitsFor != "" && !everTouched(i) {
-		return hold(o, "WaitsForTurn", i.Spec.WaitsFor)
+		return hold(o, "WaitsForTurn", "waits for "+i.Spec.WaitsFor)
 	}
 	if o.dependency != "" {
 		return hold(o, "DependencyNotReady", o.dependency)

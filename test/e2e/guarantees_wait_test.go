@@ -56,8 +56,9 @@ func TestSlowTargetHoldsUpNobody(t *testing.T) {
 		deploymentThere(t, "slow-0")
 		kubectl(t, generic(ns, "quick-0", "podinfo-lite", "1.0.0", []string{"quick"}, ""), "apply", "-f", "-")
 		waitPhase(t, ns, "quick-0", v1alpha1.PhaseRunning)
-		kubectl(t, "", "delete", "integrations", "--all", "-n", ns, "--timeout=150s")
 	})
+	// Also when that failed, or the next would fail for it.
+	kubectl(t, "", "delete", "integrations", "--all", "-n", ns, "--timeout=150s")
 	t.Run("a network that swallows everything", func(t *testing.T) {
 		relay := registerRelayed(t, ns, "frozen", s.bed.Targets[2])
 		kubectl(t, generic(ns, "before", "podinfo-lite", "1.0.0", []string{"frozen"}, ""), "apply", "-f", "-")

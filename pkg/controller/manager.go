@@ -46,14 +46,6 @@ const (
 	chartWorkers = 2
 )
 
-// An install that has taken this long mostly waits for objects to become ready.
-// Another may begin in its place then, or one slow cluster would hold up all
-// others. With those that wait there are at most so many times the workers.
-const (
-	relieveAfter = 30 * time.Second
-	relieveMost  = 10
-)
-
 // Config is what the controllers need.
 type Config struct {
 	// KSIT is where the ksit.io API is, and Host where Secrets, ConfigMaps,
@@ -170,8 +162,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	m.charts = workers.NewPool("chart", charts.Reconcile, observe)
 	m.targets = workers.NewPool("target", targetController.Reconcile, observe)
 	m.probes = workers.NewPool("installation", installationController.Reconcile, observe)
-	m.operations = workers.NewPool("operation", installationController.Operate, observe).
-		WithRelief(relieveAfter, relieveMost*m.config.Workers)
+	m.operations = workers.NewPool("operation", installationController.Operate, observe)
 
 	routes := routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister()}
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -38,7 +39,6 @@ type Pool struct {
 	reconcile Reconcile
 	observe   Observe
 	queue     workqueue.TypedRateLimitingInterface[types.NamespacedName]
-	relief    relief
 }
 
 // NewPool makes a pool; its queue takes names before Run is called. The name
@@ -82,14 +82,19 @@ func KeyOf(obj any) (types.NamespacedName, bool) {
 // Run reconciles with so many workers until ctx ends, and returns when the
 // last of them has.
 func (p *Pool) Run(ctx context.Context, workers int) {
+	var wg sync.WaitGroup
 	stop := context.AfterFunc(ctx, p.queue.ShutDown)
 	defer stop()
-	c := &crew{relief: p.relief, work: func(c *crew) bool { return p.next(ctx, c) }}
-	c.run(workers)
+	for range workers {
+		wg.Go(func() {
+			for p.next(ctx) {
+			}
+		})
+	}
+	wg.Wait()
 }
 
-// next reconciles one object. It tells whether the worker goes on.
-func (p *Pool) next(ctx context.Context, c *crew) (more bool) {
+func (p *Pool) next(ctx context.Context) bool {
 	key, shutdown := p.queue.Get()
 	if shutdown {
 		return false
@@ -98,8 +103,6 @@ func (p *Pool) next(ctx context.Context, c *crew) (more bool) {
 	if ctx.Err() != nil {
 		return false
 	}
-	released := c.hold()
-	defer func() { more = !released() && more }()
 	logger := klog.FromContext(ctx).WithValues("controller", p.name, "object", key)
 	start := time.Now()
 	after, err := p.guarded(klog.NewContext(ctx, logger), key)

@@ -42,6 +42,9 @@ const (
 	integrationWorkers = 4
 	targetWorkers      = 16
 	probeWorkers       = 8
+	// waitingPerWorker is how many operations there may be for each that is at
+	// work: the others wait for what they applied to become ready.
+	waitingPerWorker = 10
 	// chartWorkers ask chart repositories for versions.
 	chartWorkers = 2
 )
@@ -52,7 +55,8 @@ type Config struct {
 	// namespaces, Events and Leases are.
 	KSIT *rest.Config
 	Host *rest.Config
-	// Workers is how many installs, upgrades and uninstalls go on at once.
+	// Workers is how many installs, upgrades and uninstalls are at work at once.
+	// Those that only wait for what they applied are not counted.
 	Workers int
 	// Connections are made and dropped by the controllers. Run closes them.
 	Connections *cluster.Set
@@ -154,6 +158,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Namespaces:    reader.Namespaces(),
 		Events:        recorder,
 		Metrics:       m.config.Metrics,
+		Slots:         m.config.Workers,
 		Probe:         func(key types.NamespacedName, after time.Duration) { m.probes.AddAfter(key, after) },
 		Work:          func(key types.NamespacedName) { m.operations.Add(key) },
 	}
@@ -210,7 +215,7 @@ func (m *Manager) work(ctx context.Context) error {
 	pools.Go(func() { m.charts.Run(ctx, chartWorkers) })
 	pools.Go(func() { m.targets.Run(ctx, targetWorkers) })
 	pools.Go(func() { m.probes.Run(ctx, probeWorkers) })
-	pools.Go(func() { m.operations.Run(ctx, m.config.Workers) })
+	pools.Go(func() { m.operations.Run(ctx, m.config.Workers*waitingPerWorker) })
 	pools.Wait()
 	klog.FromContext(ctx).Info("Controllers stopped")
 	return nil

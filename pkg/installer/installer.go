@@ -47,6 +47,9 @@ type Request struct {
 	Recorded []v1alpha1.ReleaseStatus
 	// Timeout bounds the whole, waiting included.
 	Timeout time.Duration
+	// Waiting, if set, is called when what is applied is only waited for, and
+	// maybe again. More may be applied after it.
+	Waiting func()
 }
 
 // Sources is what an AutoInstall refers to on the host cluster.

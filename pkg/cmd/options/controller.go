@@ -45,7 +45,7 @@ func NewControllers() *Controllers {
 func (o *Controllers) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs := groups.FlagSet("controllers")
 	fs.IntVar(&o.Workers, "workers", o.Workers,
-		"How many installs, upgrades and uninstalls go on at once, over all targets. Probes have workers of their own.")
+		"How many installs, upgrades and uninstalls are at work at once, over all targets; half of them at most on one. Those that only wait for what they applied are not counted, and probes have workers of their own.")
 	fs.Float32Var(&o.TargetQPS, "target-qps", o.TargetQPS,
 		"How many requests a second are sent to one target on average, by everything in this process.")
 	fs.IntVar(&o.TargetBurst, "target-burst", o.TargetBurst,

@@ -60,6 +60,10 @@ type Controller struct {
 	Probe func(types.NamespacedName, time.Duration)
 	Work  func(types.NamespacedName)
 
+	// Slots is how many operations are at work at once.
+	Slots int
+
+	slots      slots
 	operations operations
 	memories   memories
 	tracker    tracker
@@ -94,6 +98,9 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if d.step == stepDisable {
 		wanted = ""
 	}
+	if d.reason == reasonTargetNotReady {
+		c.operations.loseTarget(key)
+	}
 	if c.operations.supersede(key, wanted) {
 		// Whatever goes on now, its end brings us back.
 		return 0, nil
@@ -121,47 +128,71 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 // cache, and decides again: what it was called for may have passed while it
 // waited for its turn.
 func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
-	installation, err := c.Client.Installations(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	cached, err := c.Installations.Installations(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("reading Installation %s: %w", key, err)
 	}
+	// Before anything is asked of the API: what finds no slot comes here again
+	// and again.
+	release, ok := c.slots.take(targetOf(cached), c.Slots)
+	if !ok {
+		return pace.Jitter(slotRetry), nil
+	}
+	defer release()
+	return 0, c.operate(ctx, key, release)
+}
+
+// operate decides, and carries out what is decided. It calls release when all
+// that is left is to wait.
+func (c *Controller) operate(ctx context.Context, key types.NamespacedName, release func()) error {
+	installation, err := c.Client.Installations(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Installation %s: %w", key, err)
+	}
 	o, err := c.observe(ctx, installation)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	d := decide(o)
 	if !d.step.long() {
 		// Reconcile saw an older state than this. What is next is its affair,
 		// once its cache has caught up.
 		c.Probe(key, settle)
-		return 0, nil
+		return nil
 	}
-	opCtx, end, begun := c.operations.begin(ctx, key, o.digest)
+	opCtx, op, begun := c.operations.begin(ctx, key, o.digest)
 	if !begun {
-		return 0, nil
+		return nil
 	}
 	lookAfter := time.Duration(0)
 	defer func() { c.Probe(key, lookAfter) }()
-	defer end()
+	defer op.end()
+	waiting := func() {
+		op.wait()
+		release()
+	}
 	switch d.step {
 	case stepUninstall:
-		return 0, c.uninstall(opCtx, o)
+		return c.uninstall(opCtx, o)
 	case stepDisown:
-		return 0, c.disown(opCtx, o)
+		return c.disown(opCtx, o)
 	case stepRollback:
-		return 0, c.rollback(opCtx, o)
+		return c.rollback(opCtx, o, waiting)
 	case stepCorrect:
-		return 0, c.correct(opCtx, o)
+		return c.correct(opCtx, o)
 	default:
-		err := c.install(opCtx, o)
+		err := c.install(opCtx, o, waiting)
 		if errors.Is(err, errSourcesMoved) {
 			// The controller of Integrations reads them again within this time.
 			lookAfter, err = pace.Jitter(sourcesInterval), nil
 		}
-		return 0, err
+		return err
 	}
 }
 

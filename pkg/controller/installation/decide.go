@@ -39,6 +39,10 @@ const (
 	stepRelease step = "Release"
 )
 
+// reasonTargetNotReady is that of waiting for a target that was lost, or was
+// never there.
+const reasonTargetNotReady = "TargetNotReady"
+
 // long tells whether a step takes minutes, and is left to Operate.
 func (s step) long() bool {
 	switch s {
@@ -104,7 +108,7 @@ func decide(o observed) decision {
 		return hold(o, "TargetDeleting", fmt.Sprintf("IntegrationTarget %s is being deleted: nothing new is installed on it", i.Spec.Target))
 	}
 	if i.Spec.WaitsFor != "" && !everTouched(i) {
-		return hold(o, "WaitsForTurn", i.Spec.WaitsFor)
+		return hold(o, "WaitsForTurn", "waits for "+i.Spec.WaitsFor)
 	}
 	if o.dependency != "" {
 		return hold(o, "DependencyNotReady", o.dependency)
@@ -161,7 +165,7 @@ func waitsForTarget(o observed) (decision, bool) {
 				message += ": " + condition.Message
 			}
 		}
-		return decision{step: stepWait, phase: lost(i), reason: "TargetNotReady", message: message}, true
+		return decision{step: stepWait, phase: lost(i), reason: reasonTargetNotReady, message: message}, true
 	}
 	return decision{}, false
 }

@@ -25,13 +25,15 @@ const grace = 15 * time.Second
 // of the Installation speaks of.
 var errSourcesMoved = errors.New("the ConfigMaps or Secrets have changed")
 
-// install installs or upgrades, and reports how that ended.
-func (c *Controller) install(ctx context.Context, o observed) error {
+// install installs or upgrades, and reports how that ended. It calls waiting
+// when all that is left is to wait.
+func (c *Controller) install(ctx context.Context, o observed, waiting func()) error {
 	connection, connected := c.Connections.Get(targetOf(o.installation))
 	if !connected {
 		return nil
 	}
 	req, prepareErr := c.prepare(ctx, o)
+	req.Waiting = waiting
 	if errors.Is(prepareErr, errSourcesMoved) {
 		return errors.Join(errSourcesMoved, c.wait(ctx, o.installation, decision{phase: orPending(o.installation.Status.Phase), reason: "SourcesChanged",
 			message: "the ConfigMaps or Secrets that autoInstall refers to have changed: it waits for its turn to install them"}))

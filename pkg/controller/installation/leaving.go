@@ -44,7 +44,7 @@ func decideLeaving(o observed) decision {
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetSuspended",
 			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is suspended", i.Spec.Target)}
 	case !o.connected:
-		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetNotReady",
+		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: reasonTargetNotReady,
 			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is not ready%s", i.Spec.Target, wayOut)}
 	}
 	if later, tooSoon := backsOff(o); tooSoon && i.Status.ObservedGeneration == i.Generation {

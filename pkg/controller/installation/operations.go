@@ -7,12 +7,18 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// errSuperseded ends an operation that is no longer what is wanted.
-var errSuperseded = errors.New("the spec changed")
+// Why an operation is ended before its time.
+var (
+	// errSuperseded: it is no longer what is wanted.
+	errSuperseded = errors.New("the spec changed")
+	// errTargetLost: its target does not answer any more.
+	errTargetLost = errors.New("the target was lost")
+)
 
 // operations are the installs, upgrades and uninstalls that go on, at most one
 // for an Installation.
@@ -25,12 +31,19 @@ type operation struct {
 	// digest is that of what is being installed; empty for an uninstall.
 	digest string
 	cancel context.CancelCauseFunc
+	// waits is true when all that is left is to wait.
+	waits atomic.Bool
+	// end is called when it has ended.
+	end func()
 }
 
+// wait notes that all that is left is to wait.
+func (o *operation) wait() { o.waits.Store(true) }
+
 // begin registers an operation. The context it returns ends with ctx, or when
-// the operation is superseded. The second result is false when one goes on
-// already.
-func (o *operations) begin(ctx context.Context, key types.NamespacedName, digest string) (context.Context, func(), bool) {
+// the operation is ended before its time. The third result is false when one
+// goes on already.
+func (o *operations) begin(ctx context.Context, key types.NamespacedName, digest string) (context.Context, *operation, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.running == nil {
@@ -40,13 +53,15 @@ func (o *operations) begin(ctx context.Context, key types.NamespacedName, digest
 		return nil, nil, false
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	o.running[key] = &operation{digest: digest, cancel: cancel}
-	return ctx, func() {
+	begun := &operation{digest: digest, cancel: cancel}
+	begun.end = func() {
 		o.mu.Lock()
 		delete(o.running, key)
 		o.mu.Unlock()
 		cancel(nil)
-	}, true
+	}
+	o.running[key] = begun
+	return ctx, begun, true
 }
 
 // supersede ends the operation that goes on, unless it does what is wanted. It
@@ -59,4 +74,15 @@ func (o *operations) supersede(key types.NamespacedName, wanted string) bool {
 		running.cancel(errSuperseded)
 	}
 	return busy
+}
+
+// loseTarget ends the operation that goes on if it is still at work: its
+// requests would hang, and keep a slot from those that can go on. One that only
+// waits may see its target come back.
+func (o *operations) loseTarget(key types.NamespacedName) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if running, busy := o.running[key]; busy && !running.waits.Load() {
+		running.cancel(errTargetLost)
+	}
 }

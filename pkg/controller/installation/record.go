@@ -88,16 +88,18 @@ func enterBegin(i *v1alpha1.Installation, o observed, record *operationRecord) {
 	}
 }
 
-// interrupted tells whether an operation was cut short, by a new spec or the end
-// of the process. A new spec has the next operation take up what it left.
+// interrupted tells whether an operation was cut short: by a new spec, for a
+// target that was lost, or by the end of the process. The next operation takes
+// up what it left.
 func (c *Controller) interrupted(ctx context.Context, i *v1alpha1.Installation, record *operationRecord, result installer.Result) (bool, error) {
 	if ctx.Err() == nil {
 		return false, nil
 	}
-	if !errors.Is(context.Cause(ctx), errSuperseded) {
+	why := context.Cause(ctx)
+	if !errors.Is(why, errSuperseded) && !errors.Is(why, errTargetLost) {
 		return true, ctx.Err()
 	}
-	klog.FromContext(ctx).Info("Operation was superseded", "operation", record.Type, "integration", i.Spec.Integration, "target", i.Spec.Target)
+	klog.FromContext(ctx).Info("Operation was cut short", "why", why, "operation", record.Type, "integration", i.Spec.Integration, "target", i.Spec.Target)
 	if result.Releases == nil {
 		return true, nil
 	}

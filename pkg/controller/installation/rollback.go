@@ -17,7 +17,7 @@ import (
 // rollback brings back the last revision that went through, after all attempts
 // to install what the spec asks for have failed. The Installation is Stalled
 // then: what runs is not what is asked for.
-func (c *Controller) rollback(ctx context.Context, o observed) error {
+func (c *Controller) rollback(ctx context.Context, o observed, waiting func()) error {
 	connection, connected := c.Connections.Get(targetOf(o.installation))
 	method, known := c.Installers[methodOf(o.installation)]
 	if !connected || !known {
@@ -28,6 +28,7 @@ func (c *Controller) rollback(ctx context.Context, o observed) error {
 		return err
 	}
 	req := request(begun, o.target)
+	req.Waiting = waiting
 	timed, cancel := context.WithTimeout(ctx, req.Timeout+grace)
 	defer cancel()
 	result, err := method.Rollback(timed, connection, req)

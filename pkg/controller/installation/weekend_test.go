@@ -120,6 +120,7 @@ func simulate(t *testing.T) *simulation {
 		Sources:       noSources{},
 		Events:        &events.FakeRecorder{},
 		Metrics:       noMetrics{},
+		Slots:         2,
 		Probe:         func(_ types.NamespacedName, after time.Duration) { s.again = after },
 		Work:          func(types.NamespacedName) { s.work = true },
 	}

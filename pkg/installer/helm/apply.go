@@ -29,6 +29,8 @@ type step struct {
 	decision decision
 	observed observation
 	archive  archive
+	// waiting, if set, is called ahead of every wait for what was applied.
+	waiting func()
 }
 
 // Apply implements installer.Installer. Everything is looked up, decided and
@@ -46,7 +48,7 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 	}
 	steps := make([]*step, len(releases))
 	for n, w := range releases {
-		steps[n] = &step{wanted: w}
+		steps[n] = &step{wanted: w, waiting: req.Waiting}
 	}
 	err = i.look(ctx, conn, steps)
 	if err != nil {
@@ -145,7 +147,7 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 
 	if s.decision.action == actionReinstall {
 		o := i.newOperation(ctx, conn, s.name, s.redact)
-		o.client.beforeWait = free
+		o.client.beforeWait = s.waits(free)
 		err := o.uninstall()
 		o.close()
 		if err != nil {
@@ -154,7 +156,7 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	}
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
-	o.client.beforeWait = free
+	o.client.beforeWait = s.waits(free)
 	if s.decision.recover {
 		if err := o.recoverPending(s.observed.revisions); err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
@@ -177,6 +179,16 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
+}
+
+// waits is what is called ahead of a wait: it also gives back the turn.
+func (s *step) waits(free func()) func() {
+	return func() {
+		free()
+		if s.waiting != nil {
+			s.waiting()
+		}
+	}
 }
 
 // takeTurn waits until a chart may be unpacked and rendered. The caller frees the

@@ -46,6 +46,34 @@ func conceal(value any) any {
 	return mapLeaves(value, func(leaf any) any { return confidential{leaf} })
 }
 
+// concealAlike marks in values of another revision, which a release has without
+// marks, what is confidential at the same place in marked. It changes neither.
+func concealAlike(values, marked any) any {
+	switch m := marked.(type) {
+	case confidential:
+		return conceal(values)
+	case map[string]any:
+		if v, ok := values.(map[string]any); ok {
+			out := make(map[string]any, len(v))
+			for key, child := range v {
+				out[key] = concealAlike(child, m[key])
+			}
+			return out
+		}
+	case []any:
+		if v, ok := values.([]any); ok {
+			out := make([]any, len(v))
+			for n, child := range v {
+				if out[n] = child; n < len(m) {
+					out[n] = concealAlike(child, m[n])
+				}
+			}
+			return out
+		}
+	}
+	return values
+}
+
 // reveal returns the values as the chart gets them.
 func reveal(values map[string]any) map[string]any {
 	out, _ := mapLeaves(values, func(leaf any) any {

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	clivalues "helm.sh/helm/v3/pkg/cli/values"
+	helmvalues "helm.sh/helm/v3/pkg/cli/values"
 	"helm.sh/helm/v3/pkg/getter"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -146,7 +146,7 @@ func TestMergeIsThatOfHelm(t *testing.T) {
 		}
 		files = append(files, file)
 	}
-	want, err := (&clivalues.Options{ValueFiles: files}).MergeValues(getter.Providers{})
+	want, err := (&helmvalues.Options{ValueFiles: files}).MergeValues(getter.Providers{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,5 +174,29 @@ func TestShowIsBounded(t *testing.T) {
 				t.Errorf("%d bytes, ending %q", len(got), got[max(0, len(got)-64):])
 			}
 		})
+	}
+}
+
+func TestConcealAlike(t *testing.T) {
+	marked, err := mergeValues(&v1alpha1.HelmConfig{}, []installer.Values{
+		fromConfigMap("a: {plain: x}\nl: [x]"), fromSecretAt("a: {secret: new, map: new}\ng: [new, {h: new}]\nodd: {x: new}", ""),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := map[string]any{
+		"a":       map[string]any{"plain": "old", "secret": "old", "map": map[string]any{"x": "old"}},
+		"g":       []any{"old", map[string]any{"h": "old"}, "beyond"},
+		"l":       []any{"old"},
+		"odd":     "old",
+		"unknown": "old",
+	}
+	got, _ := concealAlike(older, marked).(map[string]any)
+	want := "a:\n  map:\n    x: <redacted>\n  plain: old\n  secret: <redacted>\ng:\n- <redacted>\n- h: <redacted>\n- beyond\nl:\n- old\nodd: old\nunknown: old\n"
+	if diff := cmp.Diff(want, show(got)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("old", older["a"].(map[string]any)["secret"]); diff != "" {
+		t.Errorf("the values given are changed: %s", diff)
 	}
 }

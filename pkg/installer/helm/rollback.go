@@ -59,7 +59,7 @@ func planRollback(req installer.Request) ([]*step, []v1alpha1.ReleaseStatus, err
 		for _, r := range recorded(req, w.name) {
 			w.wish.recorded, w.wish.adopted = true, r.Adopted
 		}
-		releases, steps = append(releases, w), append(steps, &step{wanted: w})
+		releases, steps = append(releases, w), append(steps, &step{wanted: w, waiting: req.Waiting})
 	}
 	return steps, unwanted(req, releases), nil
 }
@@ -106,7 +106,7 @@ func (i *Installer) bringBack(ctx context.Context, conn *cluster.Connection, s *
 	defer free()
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
-	o.client.beforeWait = free
+	o.client.beforeWait = s.waits(free)
 	if way.recover {
 		if err := o.recoverPending(way.revisions); err != nil {
 			return err
@@ -127,7 +127,7 @@ func (o *operation) rollBack(way wayBack, labels map[string]string, asked map[st
 	if err != nil {
 		return classify(o.ctx, err, fmt.Sprintf("reading revision %d", way.to), o.redact)
 	}
-	o.redact = newRedactor(map[string]any{"asked": asked, "standing": good.Config}, o.release.Name, o.release.Namespace, good.Chart.Name())
+	o.redact = newRedactor(map[string]any{"asked": asked, "standing": concealAlike(good.Config, asked)}, o.release.Name, o.release.Namespace, good.Chart.Name())
 	if err := o.burial(way.revisions[:len(way.revisions)-1]); err != nil {
 		return err
 	}

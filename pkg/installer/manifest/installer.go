@@ -95,11 +95,22 @@ func (i *Installer) apply(ctx context.Context, r *release, req installer.Request
 	if err != nil {
 		return changed, err
 	}
-	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
-		return changed, &installer.Error{Reason: installer.ReasonNotReady, Err: err}
+	if err := waitReady(ctx, r, req.Waiting); err != nil {
+		return changed, err
 	}
 	promoted, err := r.promote(ctx)
 	return changed || promoted, err
+}
+
+// waitReady says that it waits, and returns when everything is ready.
+func waitReady(ctx context.Context, r *release, waiting func()) error {
+	if waiting != nil {
+		waiting()
+	}
+	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
+		return &installer.Error{Reason: installer.ReasonNotReady, Err: err}
+	}
+	return nil
 }
 
 // Uninstall implements installer.Installer.

@@ -21,7 +21,7 @@ func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req 
 	ctx, cancel := withTimeout(ctx, req.Timeout)
 	defer cancel()
 	r := requested(conn, req)
-	changed, err := r.rollBack(ctx)
+	changed, err := r.rollBack(ctx, req.Waiting)
 	result := installer.Result{Releases: r.status(), Changed: changed}
 	for _, recorded := range req.Recorded {
 		if !r.known || recorded.Name != r.name || recorded.Namespace != r.namespace {
@@ -31,7 +31,7 @@ func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req 
 	return result, installer.RollbackError(r.explain(ctx, err))
 }
 
-func (r *release) rollBack(ctx context.Context) (changed bool, err error) {
+func (r *release) rollBack(ctx context.Context, waiting func()) (changed bool, err error) {
 	if err := r.read(ctx); err != nil {
 		return false, err
 	}
@@ -53,8 +53,8 @@ func (r *release) rollBack(ctx context.Context) (changed bool, err error) {
 	if changed, err = r.apply(ctx); err != nil {
 		return changed, err
 	}
-	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
-		return changed, &installer.Error{Reason: installer.ReasonNotReady, Err: err}
+	if err := waitReady(ctx, r, waiting); err != nil {
+		return changed, err
 	}
 	klog.FromContext(ctx).V(2).Info("Rolled back manifests", "target", r.conn.Name(), "namespace", r.namespace, "release", r.name,
 		"revision", r.stored.Revision)

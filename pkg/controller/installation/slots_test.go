@@ -1,0 +1,49 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package installation
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func TestSlots(t *testing.T) {
+	var s slots
+	slow, quick, third := types.NamespacedName{Name: "slow"}, types.NamespacedName{Name: "quick"}, types.NamespacedName{Name: "third"}
+	take := func(target types.NamespacedName, want bool) func() {
+		t.Helper()
+		release, ok := s.take(target, 4)
+		if ok != want {
+			t.Fatalf("a slot on %s: %v, want %v", target.Name, ok, want)
+		}
+		return release
+	}
+	first, second := take(slow, true), take(slow, true)
+	take(slow, false)
+	take(quick, true)
+	last := take(third, true)
+	take(quick, false)
+	// Given back twice, it counts once.
+	last()
+	last()
+	take(quick, true)
+	take(third, false)
+	first()
+	second()
+	take(slow, true)
+
+	var one slots
+	release, ok := one.take(slow, 1)
+	if !ok {
+		t.Fatal("the only slot is not given")
+	}
+	if _, ok := one.take(quick, 1); ok {
+		t.Error("the only slot is given twice")
+	}
+	release()
+	if len(one.byTarget) != 0 {
+		t.Errorf("remembered after all was given back: %v", one.byTarget)
+	}
+}

@@ -120,8 +120,11 @@ func isCRD(info *resource.Info) bool {
 	return gvk.Group == crdGroup && gvk.Kind == crdKind
 }
 
-// Create creates objects.
+// Create creates objects, and hooks in the place of those that were left.
 func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
+	if err := c.clearHooks(resources); err != nil {
+		return &kube.Result{}, c.keep(err)
+	}
 	result, err := c.Client.Create(resources)
 	return result, c.keep(err)
 }

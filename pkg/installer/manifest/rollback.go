@@ -11,7 +11,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/cluster"
-	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
 )
 

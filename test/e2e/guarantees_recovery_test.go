@@ -48,6 +48,35 @@ func TestStuckPendingReleaseIsRecovered(t *testing.T) {
 	}
 }
 
+// TestLeftHookIsReplaced finds the Job of a hook that its chart has deleted only
+// when it succeeds, as a process leaves it that is killed before that.
+func TestLeftHookIsReplaced(t *testing.T) {
+	ns := namespace(t, "one")
+	target := s.bed.Targets[0]
+	kubectl(t, generic(ns, "hooked", "hooks", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
+	waitPhase(t, ns, "hooked", v1alpha1.PhaseRunning)
+	leave := func(hook string) {
+		t.Helper()
+		out, err := tryKubectl(t.Context(), target.Kubeconfig, fmt.Sprintf(`
+apiVersion: batch/v1
+kind: Job
+metadata: {name: hooked-%[1]s-second, namespace: hooked, annotations: {helm.sh/hook: %[1]s}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: hook, image: registry.example.com/bed/hook:1}]}}}
+`, hook), "create", "-f", "-")
+		if err != nil {
+			t.Fatalf("leaving a Job: %v\n%s", err, out)
+		}
+	}
+	leave("pre-upgrade")
+	kubectl(t, generic(ns, "hooked", "hooks", "1.1.0", []string{"one"}, ""), "apply", "-f", "-")
+	waitPhase(t, ns, "hooked", v1alpha1.PhaseRunning)
+	if err := sound(history(t, target, "hooked")); err != nil {
+		t.Error(err)
+	}
+	leave("pre-delete")
+	kubectl(t, "", "delete", "integration", "hooked", "-n", ns, "--timeout=120s")
+}
+
 // TestFailingUpgradesKeepTheHistoryBounded has an upgrade fail again and again:
 // the Secrets on the target do not pile up, and the last revision that went
 // through is not among those that make room.

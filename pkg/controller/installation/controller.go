@@ -219,6 +219,7 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 		return o, nil
 	}
 	o.digest = digestOf(installation, o.target)
+	o.attempt = attemptOf(installation, o.digest)
 	o.mayCorrect = c.memories.of(types.NamespacedName{Namespace: installation.Namespace, Name: installation.Name}).mayCorrect(o.now)
 	if o.dependency, err = c.blockedBy(installation); err != nil {
 		return observed{}, err

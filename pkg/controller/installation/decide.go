@@ -63,8 +63,9 @@ type observed struct {
 	// namespaceGoes is whether the namespace of the Installation is being
 	// deleted.
 	namespaceGoes bool
-	// digest is that of what the spec asks for.
-	digest string
+	// digest is that of what the spec asks for, and attempt that of how as well:
+	// failures are counted for it.
+	digest, attempt string
 	// dependency says which Integration must be Running first; empty when none.
 	dependency string
 	// mayCorrect is false for a while after drift was corrected again and again.
@@ -113,7 +114,7 @@ func decide(o observed) decision {
 	if o.dependency != "" {
 		return hold(o, "DependencyNotReady", o.dependency)
 	}
-	if i.Status.AttemptedDigest == o.digest && i.Status.Failures > 0 && !requested {
+	if i.Status.AttemptedDigest == o.attempt && i.Status.Failures > 0 && !requested {
 		return decideFailed(o)
 	}
 	return decision{step: stepInstall}

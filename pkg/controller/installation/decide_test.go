@@ -48,6 +48,9 @@ func upToDate(mutate ...func(*observed)) observed {
 	for _, m := range mutate {
 		m(&o)
 	}
+	if o.attempt == "" {
+		o.attempt = o.digest
+	}
 	return o
 }
 
@@ -161,12 +164,14 @@ func TestDecide(t *testing.T) {
 		"no retries":                   {observed: upToDate(outdated, failedUpgrade(1), later, allow(0)), want: stepRollback},
 		"first install, retries spent": {observed: upToDate(failed, later, func(o *observed) { o.installation.Status.Retries = 6 }), want: stepNone},
 
-		"failed lately":        {observed: upToDate(failed), want: stepRetryLater},
-		"failed, time is up":   {observed: upToDate(failed, func(o *observed) { o.now = testNow.Add(2 * time.Minute) }), want: stepInstall},
-		"failed, new spec":     {observed: upToDate(failed, func(o *observed) { o.digest = "sha256:other" }), want: stepInstall},
-		"failed, other policy": {observed: upToDate(failed, func(o *observed) { o.installation.Generation++ }), want: stepRetryLater},
-		"failed, asked to":     {observed: upToDate(failed, func(o *observed) { o.installation.Spec.ReconcileRequest = "x" }), want: stepInstall},
-		"failed, then leaves":  {observed: upToDate(failed, deleted), want: stepUninstall},
+		"failed lately":       {observed: upToDate(failed), want: stepRetryLater},
+		"failed, time is up":  {observed: upToDate(failed, func(o *observed) { o.now = testNow.Add(2 * time.Minute) }), want: stepInstall},
+		"failed, new spec":    {observed: upToDate(failed, func(o *observed) { o.digest = "sha256:other" }), want: stepInstall},
+		"failed, other turn":  {observed: upToDate(failed, func(o *observed) { o.installation.Generation++ }), want: stepRetryLater},
+		"failed, other way":   {observed: upToDate(failed, func(o *observed) { o.attempt = "sha256:way" }), want: stepInstall},
+		"spent, other way":    {observed: upToDate(outdated, failedUpgrade(6), func(o *observed) { o.attempt = "sha256:way" }), want: stepInstall},
+		"failed, asked to":    {observed: upToDate(failed, func(o *observed) { o.installation.Spec.ReconcileRequest = "x" }), want: stepInstall},
+		"failed, then leaves": {observed: upToDate(failed, deleted), want: stepUninstall},
 
 		"leaves":               {observed: upToDate(deleted), want: stepUninstall},
 		"leaves, nothing done": {observed: upToDate(deleted, fresh), want: stepRelease},
@@ -222,6 +227,30 @@ func TestRetryAfterGrowsAndIsBounded(t *testing.T) {
 	}
 	if got := retryAfter(1, true); got < retryMax*8/10 {
 		t.Errorf("a terminal failure is tried again after %s, want about %s", got, retryMax)
+	}
+}
+
+func TestAttemptCoversHow(t *testing.T) {
+	attempt := func(mutate func(*v1alpha1.Installation)) string {
+		i := upToDate().installation
+		i.Spec.AutoInstall.HelmConfig = &v1alpha1.HelmConfig{Chart: "c", Version: "1"}
+		mutate(i)
+		return attemptOf(i, digestOf(i, upToDate().target))
+	}
+	same := attempt(func(*v1alpha1.Installation) {})
+	if attempt(func(i *v1alpha1.Installation) { i.Spec.WaitsFor, i.Generation = "its turn", 9 }) != same {
+		t.Error("a turn in a rollout has failures counted anew")
+	}
+	for name, mutate := range map[string]func(*v1alpha1.Installation){
+		"timeout": func(i *v1alpha1.Installation) { i.Spec.AutoInstall.TimeoutSeconds = new(int32(77)) },
+		"password": func(i *v1alpha1.Installation) {
+			i.Spec.AutoInstall.HelmConfig.SecretRef = &v1alpha1.LocalReference{Name: "other"}
+		},
+		"sources": func(i *v1alpha1.Installation) { i.Spec.SourcesDigest = "sha256:other" },
+	} {
+		if attempt(mutate) == same {
+			t.Errorf("another %s would not be tried at once after a failure", name)
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func (c *Controller) succeeded(ctx context.Context, o observed, i *v1alpha1.Inst
 		st := &i.Status
 		st.LastOperation = operation.status()
 		st.Releases = result.Releases
-		st.AppliedDigest, st.AttemptedDigest = o.digest, o.digest
+		st.AppliedDigest, st.AttemptedDigest = o.digest, o.attempt
 		st.Values = result.Values
 		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
 		st.Drifted = nil
@@ -148,7 +148,7 @@ func (c *Controller) failed(ctx context.Context, o observed, i *v1alpha1.Install
 		if result.Releases != nil {
 			st.Releases = result.Releases
 		}
-		st.AttemptedDigest = o.digest
+		st.AttemptedDigest = o.attempt
 		st.Failures, st.Retries, st.NextRetryTime = f.failures, f.retries, f.next
 		st.Message = status.Shorten(f.message(operation.Message), status.MaxMessage)
 		if terminal || f.spent || f.failures >= patience || reason == installer.ReasonNotReady {

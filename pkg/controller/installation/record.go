@@ -64,11 +64,11 @@ func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.Operat
 // changed since, and that must not count as carried out.
 func enterBegin(i *v1alpha1.Installation, o observed, record *operationRecord) {
 	st := &i.Status
-	if st.AttemptedDigest != o.digest || st.LastReconcileRequest != o.installation.Spec.ReconcileRequest {
+	if st.AttemptedDigest != o.attempt || st.LastReconcileRequest != o.installation.Spec.ReconcileRequest {
 		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
 		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
 	}
-	st.AttemptedDigest = o.digest
+	st.AttemptedDigest = o.attempt
 	st.ObservedGeneration = o.installation.Generation
 	st.LastReconcileRequest = o.installation.Spec.ReconcileRequest
 	st.LastOperation = record.status()

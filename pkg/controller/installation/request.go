@@ -119,6 +119,14 @@ func digestOf(i *v1alpha1.Installation, target *v1alpha1.IntegrationTarget) stri
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// attemptOf covers how it is installed as well: another timeout, password or key
+// may be what mends a failure, and is tried at once.
+func attemptOf(i *v1alpha1.Installation, digest string) string {
+	data, _ := json.Marshal(i.Spec.AutoInstall)
+	sum := sha256.Sum256(append(data, digest...))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 // canonicalJSON decodes JSON, so that neither the order of keys nor white space
 // counts. What is no JSON counts as it is: the installer refuses it.
 func canonicalJSON(raw []byte) any {

@@ -3620,7 +3620,7 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref common.ReferenceCallba
 					},
 					"attemptedDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attemptedDigest is the digest of what was last tried to install: failures and retries are counted for it.",
+							Description: "attemptedDigest is the digest of what was last tried to install, and how: failures and retries are counted for it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

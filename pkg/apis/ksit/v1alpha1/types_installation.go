@@ -134,8 +134,8 @@ type InstallationStatus struct {
 	// lastReconcileRequest is the spec.reconcileRequest last acted upon.
 	// +optional
 	LastReconcileRequest string `json:"lastReconcileRequest,omitempty" protobuf:"bytes,12,opt,name=lastReconcileRequest"`
-	// attemptedDigest is the digest of what was last tried to install: failures
-	// and retries are counted for it.
+	// attemptedDigest is the digest of what was last tried to install, and how:
+	// failures and retries are counted for it.
 	// +optional
 	AttemptedDigest string `json:"attemptedDigest,omitempty" protobuf:"bytes,13,opt,name=attemptedDigest"`
 	// retries counts those failures that spend the budget of

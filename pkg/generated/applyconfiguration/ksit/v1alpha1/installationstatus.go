@@ -47,8 +47,8 @@ type InstallationStatusApplyConfiguration struct {
 	NextRetryTime *metav1.Time `json:"nextRetryTime,omitempty"`
 	// lastReconcileRequest is the spec.reconcileRequest last acted upon.
 	LastReconcileRequest *string `json:"lastReconcileRequest,omitempty"`
-	// attemptedDigest is the digest of what was last tried to install: failures
-	// and retries are counted for it.
+	// attemptedDigest is the digest of what was last tried to install, and how:
+	// failures and retries are counted for it.
 	AttemptedDigest *string `json:"attemptedDigest,omitempty"`
 	// retries counts those failures that spend the budget of
 	// autoInstall.remediation.retries: the ones that happened on the cluster.

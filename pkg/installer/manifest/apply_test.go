@@ -292,15 +292,17 @@ func testThousand(t *testing.T, tg *target) {
 	for i := range 1000 {
 		stream.WriteString(configMap(fmt.Sprintf("object-%d", i), "1"))
 	}
+	many := request(stream.String())
+	many.Timeout = 5 * time.Minute
 	start := time.Now()
-	release, _ := tg.mustApply(request(stream.String()))
+	release, _ := tg.mustApply(many)
 	t.Logf("installed in %s", time.Since(start))
 	if release.Objects != 1000 {
 		t.Errorf("%d objects", release.Objects)
 	}
 	tg.count(nil)
 	start = time.Now()
-	if _, changed := tg.mustApply(request(stream.String())); changed || len(tg.written()) > 0 {
+	if _, changed := tg.mustApply(many); changed || len(tg.written()) > 0 {
 		t.Errorf("changed %v, %d writes", changed, len(tg.written()))
 	}
 	t.Logf("found unchanged in %s", time.Since(start))

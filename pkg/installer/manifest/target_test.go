@@ -135,7 +135,7 @@ func (tg *target) mustApply(req installer.Request) (v1alpha1.ReleaseStatus, bool
 
 func (tg *target) mustUninstall(releases ...v1alpha1.ReleaseStatus) {
 	tg.t.Helper()
-	if err := New(Options{}).Uninstall(tg.t.Context(), tg.conn, installer.Removal{Owner: testOwner, Releases: releases, Timeout: time.Minute}); err != nil {
+	if err := New(Options{}).Uninstall(tg.t.Context(), tg.conn, installer.Removal{Owner: testOwner, Releases: releases, Timeout: 5 * time.Minute}); err != nil {
 		tg.t.Fatalf("uninstalling: %v", err)
 	}
 }

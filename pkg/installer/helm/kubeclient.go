@@ -120,12 +120,16 @@ func isCRD(info *resource.Info) bool {
 	return gvk.Group == crdGroup && gvk.Kind == crdKind
 }
 
-// Create creates objects, and hooks in the place of those that were left.
+// Create creates objects. A hook that an operation left which was cut short makes
+// room for its successor.
 func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
-	if err := c.clearHooks(resources); err != nil {
-		return &kube.Result{}, c.keep(err)
-	}
 	result, err := c.Client.Create(resources)
+	if isLeftoverHook(resources, err) {
+		if err := c.removeLeftoverHooks(resources); err != nil {
+			return result, c.keep(err)
+		}
+		result, err = c.Client.Create(resources)
+	}
 	return result, c.keep(err)
 }
 

@@ -282,7 +282,7 @@ type SourceKind string
 const (
 	// SourceConfigMap is a ConfigMap.
 	SourceConfigMap SourceKind = "ConfigMap"
-	// SourceSecret is a Secret. What comes from one is shown nowhere.
+	// SourceSecret is a Secret. Its keys may be shown, its values nowhere.
 	SourceSecret SourceKind = "Secret"
 )
 

@@ -3652,7 +3652,7 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref common.ReferenceCallba
 					},
 					"values": {
 						SchemaProps: spec.SchemaProps{
-							Description: "values are the merged chart values that are installed, as YAML of at most 8 KiB, with what came from Secrets left out.",
+							Description: "values are the merged chart values that are installed, as YAML of at most 8 KiB, with every value that came from a Secret replaced.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4854,7 +4854,7 @@ func schema_pkg_apis_ksit_v1alpha1_ValuesSource(ref common.ReferenceCallback) co
 				Properties: map[string]spec.Schema{
 					"kind": {
 						SchemaProps: spec.SchemaProps{
-							Description: "kind is ConfigMap or Secret.\n\nPossible enum values:\n - `\"ConfigMap\"` is a ConfigMap.\n - `\"Secret\"` is a Secret. What comes from one is shown nowhere.",
+							Description: "kind is ConfigMap or Secret.\n\nPossible enum values:\n - `\"ConfigMap\"` is a ConfigMap.\n - `\"Secret\"` is a Secret. Its keys may be shown, its values nowhere.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

@@ -147,7 +147,7 @@ type InstallationStatus struct {
 	// +listType=atomic
 	Drifted []DriftedResource `json:"drifted,omitempty" protobuf:"bytes,15,rep,name=drifted"`
 	// values are the merged chart values that are installed, as YAML of at most
-	// 8 KiB, with what came from Secrets left out.
+	// 8 KiB, with every value that came from a Secret replaced.
 	// +optional
 	Values string `json:"values,omitempty" protobuf:"bytes,16,opt,name=values"`
 }

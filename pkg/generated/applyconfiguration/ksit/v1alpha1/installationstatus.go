@@ -56,7 +56,7 @@ type InstallationStatusApplyConfiguration struct {
 	// drifted names the objects that are not as they were applied; the first 20.
 	Drifted []DriftedResourceApplyConfiguration `json:"drifted,omitempty"`
 	// values are the merged chart values that are installed, as YAML of at most
-	// 8 KiB, with what came from Secrets left out.
+	// 8 KiB, with every value that came from a Secret replaced.
 	Values *string `json:"values,omitempty"`
 }
 

@@ -121,10 +121,7 @@ func driftMessage(found installer.Drift) string {
 		if n > 0 {
 			message += "; "
 		}
-		message += r.Kind + " " + r.Name
-		if r.Namespace != "" {
-			message = message[:len(message)-len(r.Name)] + r.Namespace + "/" + r.Name
-		}
+		message += describe(r.Kind, r.Namespace, r.Name)
 		if r.Missing {
 			message += " is missing"
 		} else if len(r.Fields) > 0 {

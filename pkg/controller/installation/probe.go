@@ -98,7 +98,7 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 	}
 	m := c.memories.of(key)
 	v := judge(i, m, report, o)
-	if held := d.message != ""; held {
+	if d.message != "" {
 		v.hold(d.message)
 	}
 	before := i.Status.Phase
@@ -268,10 +268,7 @@ func (v verdict) enter(i, probed *v1alpha1.Installation) {
 func summary(report health.Report) string {
 	if len(report.Unhealthy) > 0 {
 		u := report.Unhealthy[0]
-		name := u.Kind + " " + u.Name
-		if u.Namespace != "" {
-			name = u.Kind + " " + u.Namespace + "/" + u.Name
-		}
+		name := describe(u.Kind, u.Namespace, u.Name)
 		text := name + ": " + u.Message
 		if u.Message == "" {
 			text = name + ": " + u.Reason
@@ -289,6 +286,14 @@ func summary(report health.Report) string {
 		passed++
 	}
 	return fmt.Sprintf("%d of %d checks passed", passed, len(report.Checks))
+}
+
+// describe names an object of the target as a person would.
+func describe(kind, namespace, name string) string {
+	if namespace == "" {
+		return kind + " " + name
+	}
+	return kind + " " + namespace + "/" + name
 }
 
 func (c *Controller) announce(i *v1alpha1.Installation, v verdict) {

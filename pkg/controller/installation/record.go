@@ -24,6 +24,16 @@ const lastWords = 5 * time.Second
 // operationRecord is an operation on its way to the status.
 type operationRecord struct{ v1alpha1.Operation }
 
+// newRecord is an operation that begins.
+func newRecord(o observed, kind v1alpha1.OperationType, by string) *operationRecord {
+	return &operationRecord{v1alpha1.Operation{
+		Type:        kind,
+		Outcome:     v1alpha1.OperationRunning,
+		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
+		RequestedBy: by,
+	}}
+}
+
 // end notes when it ended.
 func (r *operationRecord) end() {
 	finished := metav1.NewTime(time.Now().Truncate(time.Second))
@@ -43,12 +53,7 @@ func (r *operationRecord) log(ctx context.Context, i *v1alpha1.Installation, mor
 // uninstall, know that there may be something. It returns nil for an
 // Installation that is gone.
 func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.OperationType, by string) (*v1alpha1.Installation, *operationRecord, error) {
-	record := &operationRecord{v1alpha1.Operation{
-		Type:        kind,
-		Outcome:     v1alpha1.OperationRunning,
-		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
-		RequestedBy: by,
-	}}
+	record := newRecord(o, kind, by)
 	begun, err := status.Write(ctx, c.Client.Installations(o.installation.Namespace), o.installation, func(i *v1alpha1.Installation) {
 		enterBegin(i, o, record)
 	})

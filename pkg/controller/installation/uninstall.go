@@ -57,12 +57,7 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 	if !connected {
 		return nil
 	}
-	operation := v1alpha1.Operation{
-		Type:        v1alpha1.OperationUninstall,
-		Outcome:     v1alpha1.OperationRunning,
-		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
-		RequestedBy: "deletion",
-	}
+	operation := newRecord(o, v1alpha1.OperationUninstall, "deletion")
 	begun, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) { enterLeaving(i, operation) })
 	if err != nil || begun == nil {
 		return err
@@ -81,7 +76,7 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 	return c.leavingFailed(ctx, begun, operation, failure)
 }
 
-func enterLeaving(i *v1alpha1.Installation, operation v1alpha1.Operation) {
+func enterLeaving(i *v1alpha1.Installation, operation *operationRecord) {
 	st := &i.Status
 	if st.Phase != v1alpha1.PhaseUninstalling || st.ObservedGeneration != i.Generation {
 		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
@@ -92,10 +87,10 @@ func enterLeaving(i *v1alpha1.Installation, operation v1alpha1.Operation) {
 		st.Message = "uninstalling"
 	}
 	setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(v1alpha1.PhaseUninstalling), "being uninstalled")
-	st.LastOperation = &operation
+	st.LastOperation = operation.status()
 }
 
-func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation, operation v1alpha1.Operation, failure error) error {
+func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation, operation *operationRecord, failure error) error {
 	message := status.Shorten(failure.Error(), status.MaxMessage)
 	reason := installer.ReasonOf(failure)
 	if reason == installer.ReasonInstallFailed {
@@ -106,10 +101,10 @@ func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation
 	klog.FromContext(ctx).Info("Could not leave the target", "integration", i.Spec.Integration, "target", i.Spec.Target,
 		"reason", reason, "err", message, "attempt", failures, "nextRetry", retry)
 	c.Events.Eventf(i, nil, "Warning", string(reason), "Uninstall", "%s", message)
+	operation.end()
+	operation.Outcome, operation.Message = v1alpha1.OperationFailed, message
 	return c.write(ctx, i, func(i *v1alpha1.Installation) {
-		finished := metav1.NewTime(time.Now().Truncate(time.Second))
-		operation.Outcome, operation.FinishedAt, operation.Message = v1alpha1.OperationFailed, &finished, message
-		i.Status.LastOperation = &operation
+		i.Status.LastOperation = operation.status()
 		i.Status.Failures = failures
 		i.Status.NextRetryTime = &metav1.Time{Time: retry.Truncate(time.Second)}
 		i.Status.Message = status.Shorten(fmt.Sprintf("attempt %d to uninstall failed: %s; the next is at %s; "+

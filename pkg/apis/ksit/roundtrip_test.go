@@ -72,7 +72,10 @@ func TestRoundTripUnstructured(t *testing.T) {
 // directory of its version, which is never written again.
 func TestCompatibility(t *testing.T) {
 	options := roundtrip.NewCompatibilityTestOptions(newScheme(t))
-	for _, kind := range []string{"Installation", "Integration", "IntegrationTarget"} {
+	for _, kind := range []string{
+		"Installation", "Integration", "IntegrationTarget", "ReconcileRequest", "RollbackRequest",
+		"InstallationDiff", "InstallationHealth", "InstallationHistory", "InstallationLog", "InstallationManifest", "IntegrationTargetHealth",
+	} {
 		options.Kinds = append(options.Kinds, v1alpha1.SchemeGroupVersion.WithKind(kind))
 	}
 	options.Complete(t).Run(t)

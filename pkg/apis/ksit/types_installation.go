@@ -41,6 +41,8 @@ type InstallationSpec struct {
 	DependsOn        []IntegrationDependency
 	WaitsFor         string
 	SourcesDigest    string
+	TargetNamespace  string
+	Operation        *OperationRequest
 }
 
 // InstallationStatus is what is on the cluster, and what was last done there.
@@ -61,6 +63,9 @@ type InstallationStatus struct {
 	Retries              int32
 	Drifted              []DriftedResource
 	Values               string
+	Operations           []Operation
+	Hold                 *Hold
+	LastRequest          string
 }
 
 // ReleaseStatus is one Helm release, or one set of manifests, on the cluster.
@@ -105,44 +110,6 @@ type UnhealthyResource struct {
 	State     CheckState
 	Reason    string
 	Message   string
-}
-
-// OperationType names what was done on a cluster.
-type OperationType string
-
-const (
-	// OperationInstall is a first install.
-	OperationInstall OperationType = "Install"
-	// OperationUpgrade is a change of what is installed.
-	OperationUpgrade OperationType = "Upgrade"
-	// OperationUninstall is a removal.
-	OperationUninstall OperationType = "Uninstall"
-	// OperationRollback brings back the last revision that went through.
-	OperationRollback OperationType = "Rollback"
-	// OperationCorrect undoes drift.
-	OperationCorrect OperationType = "Correct"
-)
-
-// OperationOutcome is how an operation ended.
-type OperationOutcome string
-
-const (
-	// OperationRunning means that it goes on.
-	OperationRunning OperationOutcome = "Running"
-	// OperationSucceeded means that it went through.
-	OperationSucceeded OperationOutcome = "Succeeded"
-	// OperationFailed means that it failed.
-	OperationFailed OperationOutcome = "Failed"
-)
-
-// Operation is something done on a cluster.
-type Operation struct {
-	Type        OperationType
-	Outcome     OperationOutcome
-	StartedAt   metav1.Time
-	FinishedAt  *metav1.Time
-	Message     string
-	RequestedBy string
 }
 
 // DriftedResource names an object that is not as it was applied.

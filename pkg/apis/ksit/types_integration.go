@@ -184,6 +184,14 @@ type IntegrationStatus struct {
 	LastReconcileRequest string
 	Updated              int32
 	ResolvedChart        *ResolvedChart
+	TargetsRequestedBy   *Requester
+}
+
+// Requester is who asked for something, as the host cluster knows them.
+type Requester struct {
+	Username string
+	UID      string
+	Groups   []string
 }
 
 // TargetSummary is one line about an Integration on one cluster.

@@ -33,6 +33,23 @@ type IntegrationTargetSpec struct {
 	KubeconfigSecret string
 	Suspend          bool
 	Probe            TargetProbe
+	Tenancy          *TargetTenancy
+}
+
+// TargetTenancy says who may install on a cluster from other namespaces, and as
+// whom.
+type TargetTenancy struct {
+	AllowedNamespaces []string
+	Impersonate       []TenantIdentity
+}
+
+// TenantIdentity says as whom KSIT acts on a cluster for the Integrations of a
+// namespace.
+type TenantIdentity struct {
+	Namespace      string
+	ServiceAccount string
+	User           string
+	Groups         []string
 }
 
 // TargetProbe holds the times of the probe of a cluster and of what is

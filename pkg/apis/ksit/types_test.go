@@ -22,12 +22,23 @@ const (
 // twins are the kinds, each with its internal form.
 func twins() map[string][2]reflect.Type {
 	return map[string][2]reflect.Type{
-		"Installation":          {reflect.TypeFor[ksit.Installation](), reflect.TypeFor[v1alpha1.Installation]()},
-		"InstallationList":      {reflect.TypeFor[ksit.InstallationList](), reflect.TypeFor[v1alpha1.InstallationList]()},
-		"Integration":           {reflect.TypeFor[ksit.Integration](), reflect.TypeFor[v1alpha1.Integration]()},
-		"IntegrationList":       {reflect.TypeFor[ksit.IntegrationList](), reflect.TypeFor[v1alpha1.IntegrationList]()},
-		"IntegrationTarget":     {reflect.TypeFor[ksit.IntegrationTarget](), reflect.TypeFor[v1alpha1.IntegrationTarget]()},
-		"IntegrationTargetList": {reflect.TypeFor[ksit.IntegrationTargetList](), reflect.TypeFor[v1alpha1.IntegrationTargetList]()},
+		"Installation":                  {reflect.TypeFor[ksit.Installation](), reflect.TypeFor[v1alpha1.Installation]()},
+		"InstallationList":              {reflect.TypeFor[ksit.InstallationList](), reflect.TypeFor[v1alpha1.InstallationList]()},
+		"Integration":                   {reflect.TypeFor[ksit.Integration](), reflect.TypeFor[v1alpha1.Integration]()},
+		"IntegrationList":               {reflect.TypeFor[ksit.IntegrationList](), reflect.TypeFor[v1alpha1.IntegrationList]()},
+		"IntegrationTarget":             {reflect.TypeFor[ksit.IntegrationTarget](), reflect.TypeFor[v1alpha1.IntegrationTarget]()},
+		"IntegrationTargetList":         {reflect.TypeFor[ksit.IntegrationTargetList](), reflect.TypeFor[v1alpha1.IntegrationTargetList]()},
+		"ReconcileRequest":              {reflect.TypeFor[ksit.ReconcileRequest](), reflect.TypeFor[v1alpha1.ReconcileRequest]()},
+		"RollbackRequest":               {reflect.TypeFor[ksit.RollbackRequest](), reflect.TypeFor[v1alpha1.RollbackRequest]()},
+		"InstallationHealth":            {reflect.TypeFor[ksit.InstallationHealth](), reflect.TypeFor[v1alpha1.InstallationHealth]()},
+		"InstallationHistory":           {reflect.TypeFor[ksit.InstallationHistory](), reflect.TypeFor[v1alpha1.InstallationHistory]()},
+		"InstallationManifest":          {reflect.TypeFor[ksit.InstallationManifest](), reflect.TypeFor[v1alpha1.InstallationManifest]()},
+		"InstallationManifestOptions":   {reflect.TypeFor[ksit.InstallationManifestOptions](), reflect.TypeFor[v1alpha1.InstallationManifestOptions]()},
+		"InstallationDiff":              {reflect.TypeFor[ksit.InstallationDiff](), reflect.TypeFor[v1alpha1.InstallationDiff]()},
+		"InstallationLog":               {reflect.TypeFor[ksit.InstallationLog](), reflect.TypeFor[v1alpha1.InstallationLog]()},
+		"InstallationLogOptions":        {reflect.TypeFor[ksit.InstallationLogOptions](), reflect.TypeFor[v1alpha1.InstallationLogOptions]()},
+		"IntegrationTargetHealth":       {reflect.TypeFor[ksit.IntegrationTargetHealth](), reflect.TypeFor[v1alpha1.IntegrationTargetHealth]()},
+		"IntegrationTargetProxyOptions": {reflect.TypeFor[ksit.IntegrationTargetProxyOptions](), reflect.TypeFor[v1alpha1.IntegrationTargetProxyOptions]()},
 	}
 }
 

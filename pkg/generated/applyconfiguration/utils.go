@@ -35,6 +35,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &ksitv1alpha1.DriftIgnoreApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HelmConfig"):
 		return &ksitv1alpha1.HelmConfigApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Hold"):
+		return &ksitv1alpha1.HoldApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Installation"):
 		return &ksitv1alpha1.InstallationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("InstallationSpec"):
@@ -63,10 +65,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &ksitv1alpha1.NodeCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Operation"):
 		return &ksitv1alpha1.OperationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OperationRequest"):
+		return &ksitv1alpha1.OperationRequestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseStatus"):
 		return &ksitv1alpha1.ReleaseStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Remediation"):
 		return &ksitv1alpha1.RemediationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Requester"):
+		return &ksitv1alpha1.RequesterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResolvedChart"):
 		return &ksitv1alpha1.ResolvedChartApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rollout"):
@@ -77,6 +83,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &ksitv1alpha1.TargetProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TargetSummary"):
 		return &ksitv1alpha1.TargetSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TargetTenancy"):
+		return &ksitv1alpha1.TargetTenancyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TenantIdentity"):
+		return &ksitv1alpha1.TenantIdentityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UnhealthyResource"):
 		return &ksitv1alpha1.UnhealthyResourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ValuesSource"):

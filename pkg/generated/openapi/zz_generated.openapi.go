@@ -21,96 +21,122 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		resource.Quantity{}.OpenAPIModelName():                schema_apimachinery_pkg_api_resource_Quantity(ref),
-		v1.APIGroup{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_APIGroup(ref),
-		v1.APIGroupList{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_APIGroupList(ref),
-		v1.APIResource{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_APIResource(ref),
-		v1.APIResourceList{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIResourceList(ref),
-		v1.APIVersions{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_APIVersions(ref),
-		v1.ApplyOptions{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ApplyOptions(ref),
-		v1.Condition{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_Condition(ref),
-		v1.CreateOptions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_CreateOptions(ref),
-		v1.DeleteOptions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_DeleteOptions(ref),
-		v1.Duration{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Duration(ref),
-		v1.FieldSelectorRequirement{}.OpenAPIModelName():      schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
-		v1.FieldsV1{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_FieldsV1(ref),
-		v1.GetOptions{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_GetOptions(ref),
-		v1.GroupKind{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_GroupKind(ref),
-		v1.GroupResource{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_GroupResource(ref),
-		v1.GroupVersion{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_GroupVersion(ref),
-		v1.GroupVersionForDiscovery{}.OpenAPIModelName():      schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
-		v1.GroupVersionKind{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_GroupVersionKind(ref),
-		v1.GroupVersionResource{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_GroupVersionResource(ref),
-		v1.InternalEvent{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_InternalEvent(ref),
-		v1.LabelSelector{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_LabelSelector(ref),
-		v1.LabelSelectorRequirement{}.OpenAPIModelName():      schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
-		v1.List{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_List(ref),
-		v1.ListMeta{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_ListMeta(ref),
-		v1.ListOptions{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_ListOptions(ref),
-		v1.ManagedFieldsEntry{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
-		v1.MicroTime{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_MicroTime(ref),
-		v1.ObjectMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_ObjectMeta(ref),
-		v1.OwnerReference{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_OwnerReference(ref),
-		v1.PartialObjectMetadata{}.OpenAPIModelName():         schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
-		v1.PartialObjectMetadataList{}.OpenAPIModelName():     schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
-		v1.Patch{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_Patch(ref),
-		v1.PatchOptions{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_PatchOptions(ref),
-		v1.Preconditions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_Preconditions(ref),
-		v1.RootPaths{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_RootPaths(ref),
-		v1.ServerAddressByClientCIDR{}.OpenAPIModelName():     schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
-		v1.ShardInfo{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_ShardInfo(ref),
-		v1.Status{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_Status(ref),
-		v1.StatusCause{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_StatusCause(ref),
-		v1.StatusDetails{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_StatusDetails(ref),
-		v1.Table{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_Table(ref),
-		v1.TableColumnDefinition{}.OpenAPIModelName():         schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
-		v1.TableOptions{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_TableOptions(ref),
-		v1.TableRow{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_TableRow(ref),
-		v1.TableRowCondition{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_TableRowCondition(ref),
-		v1.Time{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_Time(ref),
-		v1.Timestamp{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_Timestamp(ref),
-		v1.TypeMeta{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_TypeMeta(ref),
-		v1.UpdateOptions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_UpdateOptions(ref),
-		v1.WatchEvent{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_WatchEvent(ref),
-		runtime.RawExtension{}.OpenAPIModelName():             schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
-		runtime.TypeMeta{}.OpenAPIModelName():                 schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
-		runtime.Unknown{}.OpenAPIModelName():                  schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
-		intstr.IntOrString{}.OpenAPIModelName():               schema_apimachinery_pkg_util_intstr_IntOrString(ref),
-		version.Info{}.OpenAPIModelName():                     schema_k8sio_apimachinery_pkg_version_Info(ref),
-		v1alpha1.AutoInstall{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_AutoInstall(ref),
-		v1alpha1.ChartVerification{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_ChartVerification(ref),
-		v1alpha1.CheckResult{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_CheckResult(ref),
-		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_pkg_apis_ksit_v1alpha1_ConfigMapReference(ref),
-		v1alpha1.Drift{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_Drift(ref),
-		v1alpha1.DriftIgnore{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_DriftIgnore(ref),
-		v1alpha1.DriftedResource{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_DriftedResource(ref),
-		v1alpha1.HelmConfig{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_HelmConfig(ref),
-		v1alpha1.Installation{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_Installation(ref),
-		v1alpha1.InstallationList{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_InstallationList(ref),
-		v1alpha1.InstallationSpec{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_InstallationSpec(ref),
-		v1alpha1.InstallationStatus{}.OpenAPIModelName():      schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref),
-		v1alpha1.Integration{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_Integration(ref),
-		v1alpha1.IntegrationDependency{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_IntegrationDependency(ref),
-		v1alpha1.IntegrationList{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationList(ref),
-		v1alpha1.IntegrationSpec{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationSpec(ref),
-		v1alpha1.IntegrationStatus{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_IntegrationStatus(ref),
-		v1alpha1.IntegrationTarget{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_IntegrationTarget(ref),
-		v1alpha1.IntegrationTargetList{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_IntegrationTargetList(ref),
-		v1alpha1.IntegrationTargetSpec{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_IntegrationTargetSpec(ref),
-		v1alpha1.IntegrationTargetStatus{}.OpenAPIModelName(): schema_pkg_apis_ksit_v1alpha1_IntegrationTargetStatus(ref),
-		v1alpha1.LocalReference{}.OpenAPIModelName():          schema_pkg_apis_ksit_v1alpha1_LocalReference(ref),
-		v1alpha1.ManifestConfig{}.OpenAPIModelName():          schema_pkg_apis_ksit_v1alpha1_ManifestConfig(ref),
-		v1alpha1.NodeCounts{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_NodeCounts(ref),
-		v1alpha1.Operation{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_Operation(ref),
-		v1alpha1.ReleaseStatus{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_ReleaseStatus(ref),
-		v1alpha1.Remediation{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_Remediation(ref),
-		v1alpha1.ResolvedChart{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_ResolvedChart(ref),
-		v1alpha1.Rollout{}.OpenAPIModelName():                 schema_pkg_apis_ksit_v1alpha1_Rollout(ref),
-		v1alpha1.RolloutPartition{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_RolloutPartition(ref),
-		v1alpha1.TargetProbe{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_TargetProbe(ref),
-		v1alpha1.TargetSummary{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_TargetSummary(ref),
-		v1alpha1.UnhealthyResource{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_UnhealthyResource(ref),
-		v1alpha1.ValuesSource{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_ValuesSource(ref),
+		resource.Quantity{}.OpenAPIModelName():                      schema_apimachinery_pkg_api_resource_Quantity(ref),
+		v1.APIGroup{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_APIGroup(ref),
+		v1.APIGroupList{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_APIGroupList(ref),
+		v1.APIResource{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_APIResource(ref),
+		v1.APIResourceList{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_APIResourceList(ref),
+		v1.APIVersions{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_APIVersions(ref),
+		v1.ApplyOptions{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_ApplyOptions(ref),
+		v1.Condition{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_Condition(ref),
+		v1.CreateOptions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_CreateOptions(ref),
+		v1.DeleteOptions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_DeleteOptions(ref),
+		v1.Duration{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_Duration(ref),
+		v1.FieldSelectorRequirement{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
+		v1.FieldsV1{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_FieldsV1(ref),
+		v1.GetOptions{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_GetOptions(ref),
+		v1.GroupKind{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_GroupKind(ref),
+		v1.GroupResource{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_GroupResource(ref),
+		v1.GroupVersion{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_GroupVersion(ref),
+		v1.GroupVersionForDiscovery{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
+		v1.GroupVersionKind{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_GroupVersionKind(ref),
+		v1.GroupVersionResource{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GroupVersionResource(ref),
+		v1.InternalEvent{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_InternalEvent(ref),
+		v1.LabelSelector{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_LabelSelector(ref),
+		v1.LabelSelectorRequirement{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
+		v1.List{}.OpenAPIModelName():                                schema_pkg_apis_meta_v1_List(ref),
+		v1.ListMeta{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_ListMeta(ref),
+		v1.ListOptions{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_ListOptions(ref),
+		v1.ManagedFieldsEntry{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
+		v1.MicroTime{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_MicroTime(ref),
+		v1.ObjectMeta{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_ObjectMeta(ref),
+		v1.OwnerReference{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_OwnerReference(ref),
+		v1.PartialObjectMetadata{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
+		v1.PartialObjectMetadataList{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
+		v1.Patch{}.OpenAPIModelName():                               schema_pkg_apis_meta_v1_Patch(ref),
+		v1.PatchOptions{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_PatchOptions(ref),
+		v1.Preconditions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Preconditions(ref),
+		v1.RootPaths{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_RootPaths(ref),
+		v1.ServerAddressByClientCIDR{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
+		v1.ShardInfo{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_ShardInfo(ref),
+		v1.Status{}.OpenAPIModelName():                              schema_pkg_apis_meta_v1_Status(ref),
+		v1.StatusCause{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_StatusCause(ref),
+		v1.StatusDetails{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_StatusDetails(ref),
+		v1.Table{}.OpenAPIModelName():                               schema_pkg_apis_meta_v1_Table(ref),
+		v1.TableColumnDefinition{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
+		v1.TableOptions{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_TableOptions(ref),
+		v1.TableRow{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_TableRow(ref),
+		v1.TableRowCondition{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_TableRowCondition(ref),
+		v1.Time{}.OpenAPIModelName():                                schema_pkg_apis_meta_v1_Time(ref),
+		v1.Timestamp{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_Timestamp(ref),
+		v1.TypeMeta{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_TypeMeta(ref),
+		v1.UpdateOptions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_UpdateOptions(ref),
+		v1.WatchEvent{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_WatchEvent(ref),
+		runtime.RawExtension{}.OpenAPIModelName():                   schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
+		runtime.TypeMeta{}.OpenAPIModelName():                       schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
+		runtime.Unknown{}.OpenAPIModelName():                        schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		intstr.IntOrString{}.OpenAPIModelName():                     schema_apimachinery_pkg_util_intstr_IntOrString(ref),
+		version.Info{}.OpenAPIModelName():                           schema_k8sio_apimachinery_pkg_version_Info(ref),
+		v1alpha1.AutoInstall{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_AutoInstall(ref),
+		v1alpha1.ChartVerification{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_ChartVerification(ref),
+		v1alpha1.CheckResult{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_CheckResult(ref),
+		v1alpha1.ConfigMapReference{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.DiffSummary{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_DiffSummary(ref),
+		v1alpha1.Drift{}.OpenAPIModelName():                         schema_pkg_apis_ksit_v1alpha1_Drift(ref),
+		v1alpha1.DriftIgnore{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_DriftIgnore(ref),
+		v1alpha1.DriftedResource{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_DriftedResource(ref),
+		v1alpha1.HelmConfig{}.OpenAPIModelName():                    schema_pkg_apis_ksit_v1alpha1_HelmConfig(ref),
+		v1alpha1.Hold{}.OpenAPIModelName():                          schema_pkg_apis_ksit_v1alpha1_Hold(ref),
+		v1alpha1.Installation{}.OpenAPIModelName():                  schema_pkg_apis_ksit_v1alpha1_Installation(ref),
+		v1alpha1.InstallationDiff{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_InstallationDiff(ref),
+		v1alpha1.InstallationDiffSpec{}.OpenAPIModelName():          schema_pkg_apis_ksit_v1alpha1_InstallationDiffSpec(ref),
+		v1alpha1.InstallationDiffStatus{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_InstallationDiffStatus(ref),
+		v1alpha1.InstallationHealth{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_InstallationHealth(ref),
+		v1alpha1.InstallationHistory{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_InstallationHistory(ref),
+		v1alpha1.InstallationList{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_InstallationList(ref),
+		v1alpha1.InstallationLog{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_InstallationLog(ref),
+		v1alpha1.InstallationLogOptions{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_InstallationLogOptions(ref),
+		v1alpha1.InstallationManifest{}.OpenAPIModelName():          schema_pkg_apis_ksit_v1alpha1_InstallationManifest(ref),
+		v1alpha1.InstallationManifestOptions{}.OpenAPIModelName():   schema_pkg_apis_ksit_v1alpha1_InstallationManifestOptions(ref),
+		v1alpha1.InstallationSpec{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_InstallationSpec(ref),
+		v1alpha1.InstallationStatus{}.OpenAPIModelName():            schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref),
+		v1alpha1.Integration{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_Integration(ref),
+		v1alpha1.IntegrationDependency{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationDependency(ref),
+		v1alpha1.IntegrationList{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_IntegrationList(ref),
+		v1alpha1.IntegrationSpec{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_IntegrationSpec(ref),
+		v1alpha1.IntegrationStatus{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_IntegrationStatus(ref),
+		v1alpha1.IntegrationTarget{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_IntegrationTarget(ref),
+		v1alpha1.IntegrationTargetHealth{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_IntegrationTargetHealth(ref),
+		v1alpha1.IntegrationTargetList{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationTargetList(ref),
+		v1alpha1.IntegrationTargetProxyOptions{}.OpenAPIModelName(): schema_pkg_apis_ksit_v1alpha1_IntegrationTargetProxyOptions(ref),
+		v1alpha1.IntegrationTargetSpec{}.OpenAPIModelName():         schema_pkg_apis_ksit_v1alpha1_IntegrationTargetSpec(ref),
+		v1alpha1.IntegrationTargetStatus{}.OpenAPIModelName():       schema_pkg_apis_ksit_v1alpha1_IntegrationTargetStatus(ref),
+		v1alpha1.LocalReference{}.OpenAPIModelName():                schema_pkg_apis_ksit_v1alpha1_LocalReference(ref),
+		v1alpha1.LogLine{}.OpenAPIModelName():                       schema_pkg_apis_ksit_v1alpha1_LogLine(ref),
+		v1alpha1.ManifestConfig{}.OpenAPIModelName():                schema_pkg_apis_ksit_v1alpha1_ManifestConfig(ref),
+		v1alpha1.NodeCounts{}.OpenAPIModelName():                    schema_pkg_apis_ksit_v1alpha1_NodeCounts(ref),
+		v1alpha1.ObjectDiff{}.OpenAPIModelName():                    schema_pkg_apis_ksit_v1alpha1_ObjectDiff(ref),
+		v1alpha1.Operation{}.OpenAPIModelName():                     schema_pkg_apis_ksit_v1alpha1_Operation(ref),
+		v1alpha1.OperationRequest{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_OperationRequest(ref),
+		v1alpha1.OperationRequestStatus{}.OpenAPIModelName():        schema_pkg_apis_ksit_v1alpha1_OperationRequestStatus(ref),
+		v1alpha1.ReconcileRequest{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_ReconcileRequest(ref),
+		v1alpha1.ReleaseHistory{}.OpenAPIModelName():                schema_pkg_apis_ksit_v1alpha1_ReleaseHistory(ref),
+		v1alpha1.ReleaseManifest{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_ReleaseManifest(ref),
+		v1alpha1.ReleaseRevision{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_ReleaseRevision(ref),
+		v1alpha1.ReleaseStatus{}.OpenAPIModelName():                 schema_pkg_apis_ksit_v1alpha1_ReleaseStatus(ref),
+		v1alpha1.Remediation{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_Remediation(ref),
+		v1alpha1.Requester{}.OpenAPIModelName():                     schema_pkg_apis_ksit_v1alpha1_Requester(ref),
+		v1alpha1.ResolvedChart{}.OpenAPIModelName():                 schema_pkg_apis_ksit_v1alpha1_ResolvedChart(ref),
+		v1alpha1.RollbackRequest{}.OpenAPIModelName():               schema_pkg_apis_ksit_v1alpha1_RollbackRequest(ref),
+		v1alpha1.RollbackRequestSpec{}.OpenAPIModelName():           schema_pkg_apis_ksit_v1alpha1_RollbackRequestSpec(ref),
+		v1alpha1.Rollout{}.OpenAPIModelName():                       schema_pkg_apis_ksit_v1alpha1_Rollout(ref),
+		v1alpha1.RolloutPartition{}.OpenAPIModelName():              schema_pkg_apis_ksit_v1alpha1_RolloutPartition(ref),
+		v1alpha1.TargetProbe{}.OpenAPIModelName():                   schema_pkg_apis_ksit_v1alpha1_TargetProbe(ref),
+		v1alpha1.TargetSummary{}.OpenAPIModelName():                 schema_pkg_apis_ksit_v1alpha1_TargetSummary(ref),
+		v1alpha1.TargetTenancy{}.OpenAPIModelName():                 schema_pkg_apis_ksit_v1alpha1_TargetTenancy(ref),
+		v1alpha1.TenantIdentity{}.OpenAPIModelName():                schema_pkg_apis_ksit_v1alpha1_TenantIdentity(ref),
+		v1alpha1.UnhealthyResource{}.OpenAPIModelName():             schema_pkg_apis_ksit_v1alpha1_UnhealthyResource(ref),
+		v1alpha1.ValuesSource{}.OpenAPIModelName():                  schema_pkg_apis_ksit_v1alpha1_ValuesSource(ref),
 	}
 }
 
@@ -2992,6 +3018,52 @@ func schema_pkg_apis_ksit_v1alpha1_ConfigMapReference(ref common.ReferenceCallba
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_DiffSummary(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "DiffSummary counts objects by what would become of them.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"added": {
+						SchemaProps: spec.SchemaProps{
+							Description: "added are not on the cluster.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"changed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "changed are there, and would become different.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"removed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "removed are there, and would be deleted.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"unchanged": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unchanged would stay as they are.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"added", "changed", "removed", "unchanged"},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_Drift(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -3268,11 +3340,62 @@ func schema_pkg_apis_ksit_v1alpha1_HelmConfig(ref common.ReferenceCallback) comm
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_Hold(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Hold is a rollback that somebody asked for. What it was rolled back from is not installed again by itself: not before the spec asks for something else, or somebody asks for a reconcile.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is that of what is not installed.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the release that was rolled back.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is the one that was brought back.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"requestedBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestedBy is the name of the user who asked for the rollback.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since is when it was carried out.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"digest", "since"},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_Installation(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Installation is one Integration on one IntegrationTarget. The controller makes, changes and deletes it; users read it.",
+				Description: "Installation is one Integration on one IntegrationTarget. The controller makes, changes and deletes it; users read it, and act on it through its subresources.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3291,7 +3414,7 @@ func schema_pkg_apis_ksit_v1alpha1_Installation(ref common.ReferenceCallback) co
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object metadata. The name is that of the Integration, a dot, and that of the target: both are DNS labels, so it is unique and never too long.",
+							Description: "Standard object metadata. The name is that of the Integration, a dot, and that of the target, with the namespace of the target and a dot in between where that is another one: all are DNS labels, so it is unique and never too long.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
 						},
@@ -3315,6 +3438,325 @@ func schema_pkg_apis_ksit_v1alpha1_Installation(ref common.ReferenceCallback) co
 		},
 		Dependencies: []string{
 			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.InstallationSpec{}.OpenAPIModelName(), v1alpha1.InstallationStatus{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationDiff(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationDiff, created at the subresource diff of an Installation, says what an apply would change on the cluster, by a server-side dry run. Nothing is written anywhere.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the Installation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec says what would be applied.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.InstallationDiffSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the answer.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.InstallationDiffStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.InstallationDiffSpec{}.OpenAPIModelName(), v1alpha1.InstallationDiffStatus{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationDiffSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationDiffSpec says what would be applied.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"integration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "integration is a spec that the Integration might get: of it, autoInstall and config count. Default: the spec that the Integration has.",
+							Ref:         ref(v1alpha1.IntegrationSpec{}.OpenAPIModelName()),
+						},
+					},
+					"unchanged": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unchanged has the objects listed that would not change, as well. Default false: they are only counted.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.IntegrationSpec{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationDiffStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationDiffStatus is what an apply would change.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"summary": {
+						SchemaProps: spec.SchemaProps{
+							Description: "summary counts the objects.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.DiffSummary{}.OpenAPIModelName()),
+						},
+					},
+					"objects": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "objects are those that would change, in the order in which they would be applied; 1000 at most, and no more than 4 MiB of them.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ObjectDiff{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"truncated": {
+						SchemaProps: spec.SchemaProps{
+							Description: "truncated is true where there is more than fits.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"releases": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "releases are what would be installed, with chart and version.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReleaseStatus{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"notes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "notes are what could not be found out, such as hooks, which are not run, or objects of kinds that the cluster does not know yet; 20 at most.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.DiffSummary{}.OpenAPIModelName(), v1alpha1.ObjectDiff{}.OpenAPIModelName(), v1alpha1.ReleaseStatus{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationHealth(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationHealth is what a probe finds that is made while the caller waits: the subresource health of an Installation. Nothing is written.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the Installation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"probedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "probedAt is when the probe began.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"tookMilliseconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tookMilliseconds is how long it took, in milliseconds.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"state": {
+						SchemaProps: spec.SchemaProps{
+							Description: "state is Passed, Progressing, Failed or Unknown: the worst of the checks.\n\nPossible enum values:\n - `\"Failed\"` means that it is not as it should be.\n - `\"Passed\"` means that all is as it should be.\n - `\"Progressing\"` means that it is on its way there.\n - `\"Unknown\"` means that it could not be found out.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Failed", "Passed", "Progressing", "Unknown"},
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message says what the state is due to.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"checks": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "checks are the results, check by check.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.CheckResult{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"unhealthy": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "unhealthy names the objects that are not as they should be; the first 20.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.UnhealthyResource{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"probedAt", "tookMilliseconds", "state"},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName(), v1alpha1.CheckResult{}.OpenAPIModelName(), v1alpha1.UnhealthyResource{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationHistory(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationHistory is the history of what an Installation installed, read from the cluster while the caller waits: the subresource history.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the Installation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"releases": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "releases are those of the Installation, in the order in which they are installed.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReleaseHistory{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.ReleaseHistory{}.OpenAPIModelName()},
 	}
 }
 
@@ -3365,6 +3807,217 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationList(ref common.ReferenceCallback
 		},
 		Dependencies: []string{
 			v1.ListMeta{}.OpenAPIModelName(), v1alpha1.Installation{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationLog(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationLog is what the controller did on an Installation, line by line. The controller adds to it at the subresource log; users read it there as text.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the Installation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"lines": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "lines are in the order of time. The last 500 are kept, of 128 KiB together.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.LogLine{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"written": {
+						SchemaProps: spec.SchemaProps{
+							Description: "written counts all lines that were ever added.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.LogLine{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationLogOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationLogOptions are the query parameters of the subresource log.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"follow": {
+						SchemaProps: spec.SchemaProps{
+							Description: "follow has the stream go on until the caller ends it. Default false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"tailLines": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tailLines is how many of the last lines there are begin the stream. Default: all that are kept.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"sinceSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sinceSeconds leaves out what is older, in seconds.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"timestamps": {
+						SchemaProps: spec.SchemaProps{
+							Description: "timestamps begins each line with its time, as RFC 3339. Default false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationManifest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationManifest is what an Installation installed, read from the cluster while the caller waits: the subresource manifest. What is in Secrets is replaced.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the Installation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"releases": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "releases are in the order in which they are installed.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReleaseManifest{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.ReleaseManifest{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_InstallationManifestOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "InstallationManifestOptions are the query parameters of the subresource manifest.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the name of a release. Default: all of them.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is a revision of release, which must then be given where there are several. Default: what is installed.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -3470,12 +4123,25 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationSpec(ref common.ReferenceCallback
 							Format:      "",
 						},
 					},
+					"targetNamespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "targetNamespace is the namespace of the IntegrationTarget, where that is not this one. Immutable.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"operation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "operation is what was last asked for through a subresource. Only the subresources reconcile and rollback write it.",
+							Ref:         ref(v1alpha1.OperationRequest{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"integration", "target", "type"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AutoInstall{}.OpenAPIModelName(), v1alpha1.IntegrationDependency{}.OpenAPIModelName()},
+			v1alpha1.AutoInstall{}.OpenAPIModelName(), v1alpha1.IntegrationDependency{}.OpenAPIModelName(), v1alpha1.OperationRequest{}.OpenAPIModelName()},
 	}
 }
 
@@ -3657,11 +4323,42 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationStatus(ref common.ReferenceCallba
 							Format:      "",
 						},
 					},
+					"operations": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "operations are the last 10 operations, the newest first: who asked for what, when, and what became of it.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Operation{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"hold": {
+						SchemaProps: spec.SchemaProps{
+							Description: "hold is a rollback that somebody asked for, and that keeps what the spec asks for from being installed again.",
+							Ref:         ref(v1alpha1.Hold{}.OpenAPIModelName()),
+						},
+					},
+					"lastRequest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastRequest is the id of the spec.operation last acted upon.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1.Condition{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName(), v1alpha1.CheckResult{}.OpenAPIModelName(), v1alpha1.DriftedResource{}.OpenAPIModelName(), v1alpha1.Operation{}.OpenAPIModelName(), v1alpha1.ReleaseStatus{}.OpenAPIModelName(), v1alpha1.UnhealthyResource{}.OpenAPIModelName()},
+			v1.Condition{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName(), v1alpha1.CheckResult{}.OpenAPIModelName(), v1alpha1.DriftedResource{}.OpenAPIModelName(), v1alpha1.Hold{}.OpenAPIModelName(), v1alpha1.Operation{}.OpenAPIModelName(), v1alpha1.ReleaseStatus{}.OpenAPIModelName(), v1alpha1.UnhealthyResource{}.OpenAPIModelName()},
 	}
 }
 
@@ -3817,7 +4514,7 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationSpec(ref common.ReferenceCallback)
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "targetClusters are the names of IntegrationTargets in this namespace, at most 1000. A target named twice is refused. Either targetClusters or targetSelector must be given. Dropping a name uninstalls from that cluster, as autoInstall.deletionPolicy says.",
+							Description: "targetClusters are the names of IntegrationTargets in this namespace, or `namespace/name` of one in another namespace whose spec.tenancy admits this one; at most 1000. Whoever names a target needs the verb `use` on it. A target named twice is refused. Either targetClusters or targetSelector must be given. Dropping a name uninstalls from that cluster, as autoInstall.deletionPolicy says.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4027,11 +4724,17 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationStatus(ref common.ReferenceCallbac
 							Ref:         ref(v1alpha1.ResolvedChart{}.OpenAPIModelName()),
 						},
 					},
+					"targetsRequestedBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "targetsRequestedBy is who created the Integration or last changed its targets. Its right to use a target is looked at again when the selector comes to match one. The API server writes it; nobody else can.",
+							Ref:         ref(v1alpha1.Requester{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1.Condition{}.OpenAPIModelName(), v1alpha1.ResolvedChart{}.OpenAPIModelName(), v1alpha1.TargetSummary{}.OpenAPIModelName()},
+			v1.Condition{}.OpenAPIModelName(), v1alpha1.Requester{}.OpenAPIModelName(), v1alpha1.ResolvedChart{}.OpenAPIModelName(), v1alpha1.TargetSummary{}.OpenAPIModelName()},
 	}
 }
 
@@ -4085,6 +4788,119 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationTarget(ref common.ReferenceCallbac
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetHealth(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntegrationTargetHealth is what a probe of a cluster finds that is made while the caller waits: the subresource health. Nothing is written.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the IntegrationTarget.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"probedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "probedAt is when the probe began.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"tookMilliseconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tookMilliseconds is how long it took, in milliseconds.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"ready": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ready is true when the cluster can be installed on.",
+							Default:     false,
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"conditions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "conditions are Ready, CredentialsValid, Reachable and Authorized, as in the status of an IntegrationTarget.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1.Condition{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the cluster's Kubernetes API server.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"nodes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "nodes counts the nodes of the cluster. Absent when the credentials may not list nodes.",
+							Ref:         ref(v1alpha1.NodeCounts{}.OpenAPIModelName()),
+						},
+					},
+					"endpoint": {
+						SchemaProps: spec.SchemaProps{
+							Description: "endpoint is the URL of the cluster's API server.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"credentialsExpireAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "credentialsExpireAt is when the credentials end. Absent when they do not say.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"latencyMilliseconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "latencyMilliseconds is the round trip to the API server, in milliseconds.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+				Required: []string{"probedAt", "tookMilliseconds", "ready"},
+			},
+		},
+		Dependencies: []string{
+			v1.Condition{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName(), v1alpha1.NodeCounts{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetList(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -4135,6 +4951,40 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetList(ref common.ReferenceCal
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetProxyOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntegrationTargetProxyOptions are the query parameters of the subresource proxy.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path is the path on the API server of the cluster, such as /api/v1/pods.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -4171,12 +5021,18 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationTargetSpec(ref common.ReferenceCal
 							Ref:         ref(v1alpha1.TargetProbe{}.OpenAPIModelName()),
 						},
 					},
+					"tenancy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tenancy says which other namespaces may install on this cluster, and as whom KSIT acts there for whom. Absent, only Integrations of this namespace may, and KSIT acts with all the power of the kubeconfig.",
+							Ref:         ref(v1alpha1.TargetTenancy{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"kubeconfigSecret"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.TargetProbe{}.OpenAPIModelName()},
+			v1alpha1.TargetProbe{}.OpenAPIModelName(), v1alpha1.TargetTenancy{}.OpenAPIModelName()},
 	}
 }
 
@@ -4300,6 +5156,36 @@ func schema_pkg_apis_ksit_v1alpha1_LocalReference(ref common.ReferenceCallback) 
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_LogLine(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "LogLine is one line of a log.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is when it was said.",
+							Ref:         ref(v1.MicroTime{}.OpenAPIModelName()),
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message is what was said, of at most 1024 bytes, without line breaks.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"time", "message"},
+			},
+		},
+		Dependencies: []string{
+			v1.MicroTime{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_ManifestConfig(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -4384,6 +5270,74 @@ func schema_pkg_apis_ksit_v1alpha1_NodeCounts(ref common.ReferenceCallback) comm
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_ObjectDiff(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ObjectDiff says what would become of an object.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "apiVersion is its group and version.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kind is its kind.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespace is its namespace; empty for a cluster-scoped object.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is its name.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"change": {
+						SchemaProps: spec.SchemaProps{
+							Description: "change is Added, Changed, Removed, Unchanged or Refused.\n\nPossible enum values:\n - `\"Added\"` is that it would be created.\n - `\"Changed\"` is that it would become different.\n - `\"Refused\"` is that the cluster would not take it.\n - `\"Removed\"` is that it would be deleted.\n - `\"Unchanged\"` is that it would stay as it is.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Added", "Changed", "Refused", "Removed", "Unchanged"},
+						},
+					},
+					"diff": {
+						SchemaProps: spec.SchemaProps{
+							Description: "diff is the unified diff of the object as YAML, without what the API server keeps by itself. What is in Secrets is replaced.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message says why the cluster would not take it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"apiVersion", "kind", "name", "change"},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_Operation(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -4393,20 +5347,20 @@ func schema_pkg_apis_ksit_v1alpha1_Operation(ref common.ReferenceCallback) commo
 				Properties: map[string]spec.Schema{
 					"type": {
 						SchemaProps: spec.SchemaProps{
-							Description: "type is Install, Upgrade, Uninstall, Rollback or Correct.\n\nPossible enum values:\n - `\"Correct\"` undoes drift.\n - `\"Install\"` is a first install.\n - `\"Rollback\"` brings back the last revision that went through.\n - `\"Uninstall\"` is a removal.\n - `\"Upgrade\"` is a change of what is installed.",
+							Description: "type is Install, Upgrade, Uninstall, Rollback, Correct or Reconcile.\n\nPossible enum values:\n - `\"Correct\"` undoes drift.\n - `\"Install\"` is a first install.\n - `\"Reconcile\"` does at once what there is to do, and clears the count of failures.\n - `\"Rollback\"` brings back an earlier revision: the last that went through, or the one that somebody asked for.\n - `\"Uninstall\"` is a removal.\n - `\"Upgrade\"` is a change of what is installed.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Correct", "Install", "Rollback", "Uninstall", "Upgrade"},
+							Enum:        []interface{}{"Correct", "Install", "Reconcile", "Rollback", "Uninstall", "Upgrade"},
 						},
 					},
 					"outcome": {
 						SchemaProps: spec.SchemaProps{
-							Description: "outcome is Running, Succeeded or Failed.\n\nPossible enum values:\n - `\"Failed\"` means that it failed.\n - `\"Running\"` means that it goes on.\n - `\"Succeeded\"` means that it went through.",
+							Description: "outcome is Pending, Running, Succeeded, Failed or Superseded.\n\nPossible enum values:\n - `\"Failed\"` means that it failed.\n - `\"Pending\"` means that it was asked for and did not begin yet.\n - `\"Running\"` means that it goes on.\n - `\"Succeeded\"` means that it went through.\n - `\"Superseded\"` means that another was asked for before it began.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Failed", "Running", "Succeeded"},
+							Enum:        []interface{}{"Failed", "Pending", "Running", "Succeeded", "Superseded"},
 						},
 					},
 					"startedAt": {
@@ -4430,13 +5384,367 @@ func schema_pkg_apis_ksit_v1alpha1_Operation(ref common.ReferenceCallback) commo
 					},
 					"requestedBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestedBy says what asked for it: spec, the reconcile annotation, or a retry.",
+							Description: "requestedBy says what asked for it: spec, the reconcile annotation, a retry, or the name of the user who did.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id is that of the request, for what was asked for through a subresource.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is the one that a rollback was asked to bring back.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the release that a rollback was asked for.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 				},
 				Required: []string{"type", "outcome", "startedAt"},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_OperationRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "OperationRequest is what somebody asked for through a subresource. The API server writes it, the controller carries it out.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id names the request. The operation that carries it out has the same.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "type is Rollback or Reconcile.\n\nPossible enum values:\n - `\"Correct\"` undoes drift.\n - `\"Install\"` is a first install.\n - `\"Reconcile\"` does at once what there is to do, and clears the count of failures.\n - `\"Rollback\"` brings back an earlier revision: the last that went through, or the one that somebody asked for.\n - `\"Uninstall\"` is a removal.\n - `\"Upgrade\"` is a change of what is installed.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Correct", "Install", "Reconcile", "Rollback", "Uninstall", "Upgrade"},
+						},
+					},
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the release to roll back, where it is one of several.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is the revision to bring back; zero for the last one before the present that went through.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"requestedBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestedBy is the name of the user who asked.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"requestedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestedAt is when.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"id", "type", "requestedBy", "requestedAt"},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_OperationRequestStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "OperationRequestStatus is the record of a request. What becomes of it is in status.operations of the Installation, under the same id.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id names the request.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"requestedBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestedBy is the name of the user who asked.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"requestedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestedAt is when.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ReconcileRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReconcileRequest, created at the subresource reconcile of an Integration, an Installation or an IntegrationTarget, has what there is to do done at once. It clears a spent budget of retries, and ends what a rollback holds back.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the object that is reconciled.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the record of the request.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.OperationRequestStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.OperationRequestStatus{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ReleaseHistory(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReleaseHistory is the history of one release.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the release.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespace is the namespace of the release on the cluster.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revisions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "revisions are those that the cluster keeps, the newest first; 50 at most.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReleaseRevision{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"name", "namespace"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ReleaseRevision{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ReleaseManifest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReleaseManifest is what one release consists of.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the release.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespace is the namespace of the release on the cluster.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is the one that this is.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"chart": {
+						SchemaProps: spec.SchemaProps{
+							Description: "chart is the name of the chart; for manifests, their source.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the chart.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"values": {
+						SchemaProps: spec.SchemaProps{
+							Description: "values are the values that were given to the chart, as YAML, with every value that came from a Secret replaced.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"manifest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "manifest is the objects as YAML, one document each, hooks last, of at most 4 MiB.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"truncated": {
+						SchemaProps: spec.SchemaProps{
+							Description: "truncated is true where there is more than fits.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "namespace"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_ReleaseRevision(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReleaseRevision is one revision of a release.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is its number.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is Helm's word for it, such as deployed, superseded or failed.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"deployedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "deployedAt is when it was installed.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"chart": {
+						SchemaProps: spec.SchemaProps{
+							Description: "chart is the name of the chart; for manifests, their source.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the chart.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"appVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "appVersion is the version of what the chart installs.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"description": {
+						SchemaProps: spec.SchemaProps{
+							Description: "description says how it came about.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is that of the chart, its version and its merged values, or of the manifests: equal digests are equal content.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"revision"},
 			},
 		},
 		Dependencies: []string{
@@ -4551,6 +5859,54 @@ func schema_pkg_apis_ksit_v1alpha1_Remediation(ref common.ReferenceCallback) com
 	}
 }
 
+func schema_pkg_apis_ksit_v1alpha1_Requester(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Requester is who asked for something, as the host cluster knows them.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"username": {
+						SchemaProps: spec.SchemaProps{
+							Description: "username is the name of the user.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid tells users of the same name apart.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"groups": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "groups are those of the user at the time.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"username"},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_ksit_v1alpha1_ResolvedChart(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -4611,6 +5967,83 @@ func schema_pkg_apis_ksit_v1alpha1_ResolvedChart(ref common.ReferenceCallback) c
 		},
 		Dependencies: []string{
 			v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_RollbackRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RollbackRequest, created at the subresource rollback of an Installation, has an earlier revision of a release brought back, on that cluster alone.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata: the name of the Installation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec says what is brought back.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.RollbackRequestSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the record of the request.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.OperationRequestStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ObjectMeta{}.OpenAPIModelName(), v1alpha1.OperationRequestStatus{}.OpenAPIModelName(), v1alpha1.RollbackRequestSpec{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_RollbackRequestSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RollbackRequestSpec says what is brought back.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the name of the release. Default: the last one of the Installation, which is the one that the user named.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is the revision to bring back, as the subresource history names it. Default: the last one before the present that went through.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -4780,6 +6213,116 @@ func schema_pkg_apis_ksit_v1alpha1_TargetSummary(ref common.ReferenceCallback) c
 					},
 				},
 				Required: []string{"target", "phase"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_TargetTenancy(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TargetTenancy says who may install on a cluster from other namespaces, and as whom.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"allowedNamespaces": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "allowedNamespaces are the other namespaces whose Integrations may name this target, as `namespace/name`; `*` stands for all. At most 256. Whoever writes such an Integration needs the verb `use` on this target as well.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"impersonate": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"namespace",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "impersonate says as whom KSIT acts on the cluster, by the namespace of the Integration; at most 256. For a namespace that has no entry, and no entry for `*` stands in for, it acts with the power of the kubeconfig.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.TenantIdentity{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.TenantIdentity{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_ksit_v1alpha1_TenantIdentity(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TenantIdentity says as whom KSIT acts on a cluster for the Integrations of a namespace: as a service account, or as a user. The kubeconfig must have the right to impersonate it.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespace is that of the Integrations; `*` stands for every namespace that has no entry of its own, that of the target included.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"serviceAccount": {
+						SchemaProps: spec.SchemaProps{
+							Description: "serviceAccount is namespace/name of a service account on the cluster. `{namespace}` in it stands for the namespace of the Integration.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"user": {
+						SchemaProps: spec.SchemaProps{
+							Description: "user is the name of a user. `{namespace}` in it stands for the namespace of the Integration. Names that begin with `system:` are refused.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"groups": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "groups are the groups of user, at most 16. `{namespace}` in one stands for the namespace of the Integration. Names that begin with `system:` are refused.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"namespace"},
 			},
 		},
 	}

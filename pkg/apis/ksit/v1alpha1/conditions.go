@@ -24,6 +24,9 @@ const (
 	LabelIntegration = "ksit.io/integration"
 	// LabelTarget, on an Installation, is the name of its target.
 	LabelTarget = "ksit.io/target"
+	// LabelTargetNamespace, on an Installation, is the namespace of its target,
+	// where that is another one.
+	LabelTargetNamespace = "ksit.io/target-namespace"
 	// LabelType, on an Installation, is the type of its Integration.
 	LabelType = "ksit.io/type"
 	// LabelNamespace, on an object of a target cluster, is the namespace of the
@@ -32,6 +35,9 @@ const (
 	// AnnotationReconcile, on an Integration, asks for work to be done at once
 	// whenever it gets a value that it did not have.
 	AnnotationReconcile = "reconcile"
+	// AnnotationReconcileRequestedBy, on an Integration or IntegrationTarget, is
+	// who last changed AnnotationReconcile. The API server writes it.
+	AnnotationReconcileRequestedBy = "ksit.io/reconcile-requested-by"
 	// FinalizerInstallations keeps an Integration until its Installations are
 	// gone.
 	FinalizerInstallations = "ksit.io/installations"
@@ -50,6 +56,27 @@ const (
 	MaxDriftedFields = 5
 	// MaxStatusValues bounds status.values of an Installation, in bytes.
 	MaxStatusValues = 8 << 10
+	// MaxOperations bounds status.operations of an Installation.
+	MaxOperations = 10
+	// MaxLogLines, MaxLogBytes and MaxLogLine bound the log of an Installation.
+	MaxLogLines = 500
+	MaxLogBytes = 128 << 10
+	MaxLogLine  = 1 << 10
+	// MaxRevisions bounds the revisions in a history.
+	MaxRevisions = 50
+	// MaxManifest bounds the manifest of a release, and what a diff has of
+	// objects, in bytes.
+	MaxManifest = 4 << 20
+	// MaxDiffObjects and MaxDiffNotes bound a diff.
+	MaxDiffObjects = 1000
+	MaxDiffNotes   = 20
+	// MaxAllowedNamespaces, MaxTenantIdentities and MaxTenantGroups bound
+	// spec.tenancy of an IntegrationTarget.
+	MaxAllowedNamespaces = 256
+	MaxTenantIdentities  = 256
+	MaxTenantGroups      = 16
+	// AnyNamespace stands for every namespace in spec.tenancy.
+	AnyNamespace = "*"
 	// MaxWaitsFor bounds spec.waitsFor of an Installation, in bytes.
 	MaxWaitsFor = 512
 )

@@ -35,6 +35,12 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&IntegrationTarget{}, &IntegrationTargetList{},
 		&Integration{}, &IntegrationList{},
 		&Installation{}, &InstallationList{},
+		&ReconcileRequest{}, &RollbackRequest{},
+		&InstallationHealth{}, &InstallationHistory{},
+		&InstallationManifest{}, &InstallationManifestOptions{},
+		&InstallationDiff{},
+		&InstallationLog{}, &InstallationLogOptions{},
+		&IntegrationTargetHealth{}, &IntegrationTargetProxyOptions{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -8,14 +8,24 @@ import (
 )
 
 // +genclient
+// +genclient:method=Reconcile,verb=create,subresource=reconcile,input=ReconcileRequest,result=ReconcileRequest
+// +genclient:method=Rollback,verb=create,subresource=rollback,input=RollbackRequest,result=RollbackRequest
+// +genclient:method=Diff,verb=create,subresource=diff,input=InstallationDiff,result=InstallationDiff
+// +genclient:method=GetHistory,verb=get,subresource=history,result=InstallationHistory
+// +genclient:method=GetManifest,verb=get,subresource=manifest,result=InstallationManifest
+// +genclient:method=GetHealth,verb=get,subresource=health,result=InstallationHealth
+// +genclient:method=AppendLog,verb=create,subresource=log,input=InstallationLog,result=InstallationLog
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // Installation is one Integration on one IntegrationTarget. The controller
-// makes, changes and deletes it; users read it.
+// makes, changes and deletes it; users read it, and act on it through its
+// subresources.
 type Installation struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object metadata. The name is that of the Integration, a dot, and
-	// that of the target: both are DNS labels, so it is unique and never too long.
+	// that of the target, with the namespace of the target and a dot in between
+	// where that is another one: all are DNS labels, so it is unique and never
+	// too long.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
@@ -80,6 +90,14 @@ type InstallationSpec struct {
 	// it, what is installed stays.
 	// +optional
 	SourcesDigest string `json:"sourcesDigest,omitempty" protobuf:"bytes,10,opt,name=sourcesDigest"`
+	// targetNamespace is the namespace of the IntegrationTarget, where that is
+	// not this one. Immutable.
+	// +optional
+	TargetNamespace string `json:"targetNamespace,omitempty" protobuf:"bytes,11,opt,name=targetNamespace"`
+	// operation is what was last asked for through a subresource. Only the
+	// subresources reconcile and rollback write it.
+	// +optional
+	Operation *OperationRequest `json:"operation,omitempty" protobuf:"bytes,12,opt,name=operation"`
 }
 
 // InstallationStatus is what is on the cluster, and what was last done there.
@@ -150,6 +168,18 @@ type InstallationStatus struct {
 	// 8 KiB, with every value that came from a Secret replaced.
 	// +optional
 	Values string `json:"values,omitempty" protobuf:"bytes,16,opt,name=values"`
+	// operations are the last 10 operations, the newest first: who asked for
+	// what, when, and what became of it.
+	// +optional
+	// +listType=atomic
+	Operations []Operation `json:"operations,omitempty" protobuf:"bytes,17,rep,name=operations"`
+	// hold is a rollback that somebody asked for, and that keeps what the spec
+	// asks for from being installed again.
+	// +optional
+	Hold *Hold `json:"hold,omitempty" protobuf:"bytes,18,opt,name=hold"`
+	// lastRequest is the id of the spec.operation last acted upon.
+	// +optional
+	LastRequest string `json:"lastRequest,omitempty" protobuf:"bytes,19,opt,name=lastRequest"`
 }
 
 // DriftedResource names an object that is not as it was applied.
@@ -244,54 +274,4 @@ type UnhealthyResource struct {
 	// message says what is wrong.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,6,opt,name=message"`
-}
-
-// OperationType names what was done on a cluster.
-// +enum
-type OperationType string
-
-const (
-	// OperationInstall is a first install.
-	OperationInstall OperationType = "Install"
-	// OperationUpgrade is a change of what is installed.
-	OperationUpgrade OperationType = "Upgrade"
-	// OperationUninstall is a removal.
-	OperationUninstall OperationType = "Uninstall"
-	// OperationRollback brings back the last revision that went through.
-	OperationRollback OperationType = "Rollback"
-	// OperationCorrect undoes drift.
-	OperationCorrect OperationType = "Correct"
-)
-
-// OperationOutcome is how an operation ended.
-// +enum
-type OperationOutcome string
-
-const (
-	// OperationRunning means that it goes on.
-	OperationRunning OperationOutcome = "Running"
-	// OperationSucceeded means that it went through.
-	OperationSucceeded OperationOutcome = "Succeeded"
-	// OperationFailed means that it failed.
-	OperationFailed OperationOutcome = "Failed"
-)
-
-// Operation is something done on a cluster.
-type Operation struct {
-	// type is Install, Upgrade, Uninstall, Rollback or Correct.
-	Type OperationType `json:"type" protobuf:"bytes,1,opt,name=type,casttype=OperationType"`
-	// outcome is Running, Succeeded or Failed.
-	Outcome OperationOutcome `json:"outcome" protobuf:"bytes,2,opt,name=outcome,casttype=OperationOutcome"`
-	// startedAt is when it began.
-	StartedAt metav1.Time `json:"startedAt" protobuf:"bytes,3,opt,name=startedAt"`
-	// finishedAt is when it ended.
-	// +optional
-	FinishedAt *metav1.Time `json:"finishedAt,omitempty" protobuf:"bytes,4,opt,name=finishedAt"`
-	// message says how it ended.
-	// +optional
-	Message string `json:"message,omitempty" protobuf:"bytes,5,opt,name=message"`
-	// requestedBy says what asked for it: spec, the reconcile annotation, or
-	// a retry.
-	// +optional
-	RequestedBy string `json:"requestedBy,omitempty" protobuf:"bytes,6,opt,name=requestedBy"`
 }

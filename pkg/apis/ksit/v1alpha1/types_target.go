@@ -8,6 +8,8 @@ import (
 )
 
 // +genclient
+// +genclient:method=Reconcile,verb=create,subresource=reconcile,input=ReconcileRequest,result=ReconcileRequest
+// +genclient:method=GetHealth,verb=get,subresource=health,result=IntegrationTargetHealth
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // IntegrationTarget is a Kubernetes cluster that Integrations can be installed on.
@@ -57,6 +59,52 @@ type IntegrationTargetSpec struct {
 	// probe says how often the cluster is probed and when it counts as lost.
 	// +optional
 	Probe TargetProbe `json:"probe,omitempty" protobuf:"bytes,4,opt,name=probe"`
+	// tenancy says which other namespaces may install on this cluster, and as
+	// whom KSIT acts there for whom. Absent, only Integrations of this namespace
+	// may, and KSIT acts with all the power of the kubeconfig.
+	// +optional
+	Tenancy *TargetTenancy `json:"tenancy,omitempty" protobuf:"bytes,5,opt,name=tenancy"`
+}
+
+// TargetTenancy says who may install on a cluster from other namespaces, and as
+// whom.
+type TargetTenancy struct {
+	// allowedNamespaces are the other namespaces whose Integrations may name this
+	// target, as `namespace/name`; `*` stands for all. At most 256. Whoever
+	// writes such an Integration needs the verb `use` on this target as well.
+	// +optional
+	// +listType=set
+	AllowedNamespaces []string `json:"allowedNamespaces,omitempty" protobuf:"bytes,1,rep,name=allowedNamespaces"`
+	// impersonate says as whom KSIT acts on the cluster, by the namespace of the
+	// Integration; at most 256. For a namespace that has no entry, and no entry
+	// for `*` stands in for, it acts with the power of the kubeconfig.
+	// +optional
+	// +listType=map
+	// +listMapKey=namespace
+	Impersonate []TenantIdentity `json:"impersonate,omitempty" protobuf:"bytes,2,rep,name=impersonate"`
+}
+
+// TenantIdentity says as whom KSIT acts on a cluster for the Integrations of a
+// namespace: as a service account, or as a user. The kubeconfig must have the
+// right to impersonate it.
+type TenantIdentity struct {
+	// namespace is that of the Integrations; `*` stands for every namespace that
+	// has no entry of its own, that of the target included.
+	Namespace string `json:"namespace" protobuf:"bytes,1,opt,name=namespace"`
+	// serviceAccount is namespace/name of a service account on the cluster.
+	// `{namespace}` in it stands for the namespace of the Integration.
+	// +optional
+	ServiceAccount string `json:"serviceAccount,omitempty" protobuf:"bytes,2,opt,name=serviceAccount"`
+	// user is the name of a user. `{namespace}` in it stands for the namespace of
+	// the Integration. Names that begin with `system:` are refused.
+	// +optional
+	User string `json:"user,omitempty" protobuf:"bytes,3,opt,name=user"`
+	// groups are the groups of user, at most 16. `{namespace}` in one stands for
+	// the namespace of the Integration. Names that begin with `system:` are
+	// refused.
+	// +optional
+	// +listType=atomic
+	Groups []string `json:"groups,omitempty" protobuf:"bytes,4,rep,name=groups"`
 }
 
 // TargetProbe holds the times of the probe of a cluster and of what is

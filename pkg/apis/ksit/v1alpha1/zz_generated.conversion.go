@@ -9,8 +9,10 @@
 package v1alpha1
 
 import (
+	url "net/url"
 	unsafe "unsafe"
 
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	conversion "k8s.io/apimachinery/pkg/conversion"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 	ksit "ksit.io/ksit/pkg/apis/ksit"
@@ -63,6 +65,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*DiffSummary)(nil), (*ksit.DiffSummary)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_DiffSummary_To_ksit_DiffSummary(a.(*DiffSummary), b.(*ksit.DiffSummary), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.DiffSummary)(nil), (*DiffSummary)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_DiffSummary_To_v1alpha1_DiffSummary(a.(*ksit.DiffSummary), b.(*DiffSummary), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*Drift)(nil), (*ksit.Drift)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_Drift_To_ksit_Drift(a.(*Drift), b.(*ksit.Drift), scope)
 	}); err != nil {
@@ -103,6 +115,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*Hold)(nil), (*ksit.Hold)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_Hold_To_ksit_Hold(a.(*Hold), b.(*ksit.Hold), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.Hold)(nil), (*Hold)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_Hold_To_v1alpha1_Hold(a.(*ksit.Hold), b.(*Hold), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*Installation)(nil), (*ksit.Installation)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_Installation_To_ksit_Installation(a.(*Installation), b.(*ksit.Installation), scope)
 	}); err != nil {
@@ -113,6 +135,56 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*InstallationDiff)(nil), (*ksit.InstallationDiff)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationDiff_To_ksit_InstallationDiff(a.(*InstallationDiff), b.(*ksit.InstallationDiff), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationDiff)(nil), (*InstallationDiff)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationDiff_To_v1alpha1_InstallationDiff(a.(*ksit.InstallationDiff), b.(*InstallationDiff), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationDiffSpec)(nil), (*ksit.InstallationDiffSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationDiffSpec_To_ksit_InstallationDiffSpec(a.(*InstallationDiffSpec), b.(*ksit.InstallationDiffSpec), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationDiffSpec)(nil), (*InstallationDiffSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationDiffSpec_To_v1alpha1_InstallationDiffSpec(a.(*ksit.InstallationDiffSpec), b.(*InstallationDiffSpec), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationDiffStatus)(nil), (*ksit.InstallationDiffStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationDiffStatus_To_ksit_InstallationDiffStatus(a.(*InstallationDiffStatus), b.(*ksit.InstallationDiffStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationDiffStatus)(nil), (*InstallationDiffStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationDiffStatus_To_v1alpha1_InstallationDiffStatus(a.(*ksit.InstallationDiffStatus), b.(*InstallationDiffStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationHealth)(nil), (*ksit.InstallationHealth)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationHealth_To_ksit_InstallationHealth(a.(*InstallationHealth), b.(*ksit.InstallationHealth), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationHealth)(nil), (*InstallationHealth)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationHealth_To_v1alpha1_InstallationHealth(a.(*ksit.InstallationHealth), b.(*InstallationHealth), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationHistory)(nil), (*ksit.InstallationHistory)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationHistory_To_ksit_InstallationHistory(a.(*InstallationHistory), b.(*ksit.InstallationHistory), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationHistory)(nil), (*InstallationHistory)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationHistory_To_v1alpha1_InstallationHistory(a.(*ksit.InstallationHistory), b.(*InstallationHistory), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*InstallationList)(nil), (*ksit.InstallationList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_InstallationList_To_ksit_InstallationList(a.(*InstallationList), b.(*ksit.InstallationList), scope)
 	}); err != nil {
@@ -120,6 +192,46 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.InstallationList)(nil), (*InstallationList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_InstallationList_To_v1alpha1_InstallationList(a.(*ksit.InstallationList), b.(*InstallationList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationLog)(nil), (*ksit.InstallationLog)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationLog_To_ksit_InstallationLog(a.(*InstallationLog), b.(*ksit.InstallationLog), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationLog)(nil), (*InstallationLog)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationLog_To_v1alpha1_InstallationLog(a.(*ksit.InstallationLog), b.(*InstallationLog), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationLogOptions)(nil), (*ksit.InstallationLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationLogOptions_To_ksit_InstallationLogOptions(a.(*InstallationLogOptions), b.(*ksit.InstallationLogOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationLogOptions)(nil), (*InstallationLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationLogOptions_To_v1alpha1_InstallationLogOptions(a.(*ksit.InstallationLogOptions), b.(*InstallationLogOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationManifest)(nil), (*ksit.InstallationManifest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationManifest_To_ksit_InstallationManifest(a.(*InstallationManifest), b.(*ksit.InstallationManifest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationManifest)(nil), (*InstallationManifest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationManifest_To_v1alpha1_InstallationManifest(a.(*ksit.InstallationManifest), b.(*InstallationManifest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*InstallationManifestOptions)(nil), (*ksit.InstallationManifestOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_InstallationManifestOptions_To_ksit_InstallationManifestOptions(a.(*InstallationManifestOptions), b.(*ksit.InstallationManifestOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.InstallationManifestOptions)(nil), (*InstallationManifestOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_InstallationManifestOptions_To_v1alpha1_InstallationManifestOptions(a.(*ksit.InstallationManifestOptions), b.(*InstallationManifestOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -203,6 +315,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*IntegrationTargetHealth)(nil), (*ksit.IntegrationTargetHealth)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_IntegrationTargetHealth_To_ksit_IntegrationTargetHealth(a.(*IntegrationTargetHealth), b.(*ksit.IntegrationTargetHealth), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.IntegrationTargetHealth)(nil), (*IntegrationTargetHealth)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_IntegrationTargetHealth_To_v1alpha1_IntegrationTargetHealth(a.(*ksit.IntegrationTargetHealth), b.(*IntegrationTargetHealth), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*IntegrationTargetList)(nil), (*ksit.IntegrationTargetList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_IntegrationTargetList_To_ksit_IntegrationTargetList(a.(*IntegrationTargetList), b.(*ksit.IntegrationTargetList), scope)
 	}); err != nil {
@@ -210,6 +332,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.IntegrationTargetList)(nil), (*IntegrationTargetList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_IntegrationTargetList_To_v1alpha1_IntegrationTargetList(a.(*ksit.IntegrationTargetList), b.(*IntegrationTargetList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*IntegrationTargetProxyOptions)(nil), (*ksit.IntegrationTargetProxyOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_IntegrationTargetProxyOptions_To_ksit_IntegrationTargetProxyOptions(a.(*IntegrationTargetProxyOptions), b.(*ksit.IntegrationTargetProxyOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.IntegrationTargetProxyOptions)(nil), (*IntegrationTargetProxyOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_IntegrationTargetProxyOptions_To_v1alpha1_IntegrationTargetProxyOptions(a.(*ksit.IntegrationTargetProxyOptions), b.(*IntegrationTargetProxyOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -243,6 +375,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*LogLine)(nil), (*ksit.LogLine)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_LogLine_To_ksit_LogLine(a.(*LogLine), b.(*ksit.LogLine), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.LogLine)(nil), (*LogLine)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_LogLine_To_v1alpha1_LogLine(a.(*ksit.LogLine), b.(*LogLine), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*ManifestConfig)(nil), (*ksit.ManifestConfig)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ManifestConfig_To_ksit_ManifestConfig(a.(*ManifestConfig), b.(*ksit.ManifestConfig), scope)
 	}); err != nil {
@@ -263,6 +405,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*ObjectDiff)(nil), (*ksit.ObjectDiff)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ObjectDiff_To_ksit_ObjectDiff(a.(*ObjectDiff), b.(*ksit.ObjectDiff), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ObjectDiff)(nil), (*ObjectDiff)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ObjectDiff_To_v1alpha1_ObjectDiff(a.(*ksit.ObjectDiff), b.(*ObjectDiff), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*Operation)(nil), (*ksit.Operation)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_Operation_To_ksit_Operation(a.(*Operation), b.(*ksit.Operation), scope)
 	}); err != nil {
@@ -270,6 +422,66 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.Operation)(nil), (*Operation)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_Operation_To_v1alpha1_Operation(a.(*ksit.Operation), b.(*Operation), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*OperationRequest)(nil), (*ksit.OperationRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_OperationRequest_To_ksit_OperationRequest(a.(*OperationRequest), b.(*ksit.OperationRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.OperationRequest)(nil), (*OperationRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_OperationRequest_To_v1alpha1_OperationRequest(a.(*ksit.OperationRequest), b.(*OperationRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*OperationRequestStatus)(nil), (*ksit.OperationRequestStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus(a.(*OperationRequestStatus), b.(*ksit.OperationRequestStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.OperationRequestStatus)(nil), (*OperationRequestStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus(a.(*ksit.OperationRequestStatus), b.(*OperationRequestStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ReconcileRequest)(nil), (*ksit.ReconcileRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ReconcileRequest_To_ksit_ReconcileRequest(a.(*ReconcileRequest), b.(*ksit.ReconcileRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ReconcileRequest)(nil), (*ReconcileRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ReconcileRequest_To_v1alpha1_ReconcileRequest(a.(*ksit.ReconcileRequest), b.(*ReconcileRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ReleaseHistory)(nil), (*ksit.ReleaseHistory)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ReleaseHistory_To_ksit_ReleaseHistory(a.(*ReleaseHistory), b.(*ksit.ReleaseHistory), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ReleaseHistory)(nil), (*ReleaseHistory)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ReleaseHistory_To_v1alpha1_ReleaseHistory(a.(*ksit.ReleaseHistory), b.(*ReleaseHistory), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ReleaseManifest)(nil), (*ksit.ReleaseManifest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ReleaseManifest_To_ksit_ReleaseManifest(a.(*ReleaseManifest), b.(*ksit.ReleaseManifest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ReleaseManifest)(nil), (*ReleaseManifest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ReleaseManifest_To_v1alpha1_ReleaseManifest(a.(*ksit.ReleaseManifest), b.(*ReleaseManifest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ReleaseRevision)(nil), (*ksit.ReleaseRevision)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ReleaseRevision_To_ksit_ReleaseRevision(a.(*ReleaseRevision), b.(*ksit.ReleaseRevision), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.ReleaseRevision)(nil), (*ReleaseRevision)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_ReleaseRevision_To_v1alpha1_ReleaseRevision(a.(*ksit.ReleaseRevision), b.(*ReleaseRevision), scope)
 	}); err != nil {
 		return err
 	}
@@ -293,6 +505,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*Requester)(nil), (*ksit.Requester)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_Requester_To_ksit_Requester(a.(*Requester), b.(*ksit.Requester), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.Requester)(nil), (*Requester)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_Requester_To_v1alpha1_Requester(a.(*ksit.Requester), b.(*Requester), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*ResolvedChart)(nil), (*ksit.ResolvedChart)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart(a.(*ResolvedChart), b.(*ksit.ResolvedChart), scope)
 	}); err != nil {
@@ -300,6 +522,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.ResolvedChart)(nil), (*ResolvedChart)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(a.(*ksit.ResolvedChart), b.(*ResolvedChart), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*RollbackRequest)(nil), (*ksit.RollbackRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_RollbackRequest_To_ksit_RollbackRequest(a.(*RollbackRequest), b.(*ksit.RollbackRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.RollbackRequest)(nil), (*RollbackRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_RollbackRequest_To_v1alpha1_RollbackRequest(a.(*ksit.RollbackRequest), b.(*RollbackRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*RollbackRequestSpec)(nil), (*ksit.RollbackRequestSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_RollbackRequestSpec_To_ksit_RollbackRequestSpec(a.(*RollbackRequestSpec), b.(*ksit.RollbackRequestSpec), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.RollbackRequestSpec)(nil), (*RollbackRequestSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_RollbackRequestSpec_To_v1alpha1_RollbackRequestSpec(a.(*ksit.RollbackRequestSpec), b.(*RollbackRequestSpec), scope)
 	}); err != nil {
 		return err
 	}
@@ -343,6 +585,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*TargetTenancy)(nil), (*ksit.TargetTenancy)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_TargetTenancy_To_ksit_TargetTenancy(a.(*TargetTenancy), b.(*ksit.TargetTenancy), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.TargetTenancy)(nil), (*TargetTenancy)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_TargetTenancy_To_v1alpha1_TargetTenancy(a.(*ksit.TargetTenancy), b.(*TargetTenancy), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*TenantIdentity)(nil), (*ksit.TenantIdentity)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_TenantIdentity_To_ksit_TenantIdentity(a.(*TenantIdentity), b.(*ksit.TenantIdentity), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ksit.TenantIdentity)(nil), (*TenantIdentity)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_ksit_TenantIdentity_To_v1alpha1_TenantIdentity(a.(*ksit.TenantIdentity), b.(*TenantIdentity), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*UnhealthyResource)(nil), (*ksit.UnhealthyResource)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_UnhealthyResource_To_ksit_UnhealthyResource(a.(*UnhealthyResource), b.(*ksit.UnhealthyResource), scope)
 	}); err != nil {
@@ -360,6 +622,21 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*ksit.ValuesSource)(nil), (*ValuesSource)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_ksit_ValuesSource_To_v1alpha1_ValuesSource(a.(*ksit.ValuesSource), b.(*ValuesSource), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*InstallationLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_InstallationLogOptions(a.(*url.Values), b.(*InstallationLogOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*InstallationManifestOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_InstallationManifestOptions(a.(*url.Values), b.(*InstallationManifestOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*IntegrationTargetProxyOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_IntegrationTargetProxyOptions(a.(*url.Values), b.(*IntegrationTargetProxyOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -446,6 +723,26 @@ func Convert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference(in *ksit.Con
 	return autoConvert_ksit_ConfigMapReference_To_v1alpha1_ConfigMapReference(in, out, s)
 }
 
+func autoConvert_v1alpha1_DiffSummary_To_ksit_DiffSummary(in *DiffSummary, out *ksit.DiffSummary, s conversion.Scope) error {
+	*out = *(*ksit.DiffSummary)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_DiffSummary_To_ksit_DiffSummary is an autogenerated conversion function.
+func Convert_v1alpha1_DiffSummary_To_ksit_DiffSummary(in *DiffSummary, out *ksit.DiffSummary, s conversion.Scope) error {
+	return autoConvert_v1alpha1_DiffSummary_To_ksit_DiffSummary(in, out, s)
+}
+
+func autoConvert_ksit_DiffSummary_To_v1alpha1_DiffSummary(in *ksit.DiffSummary, out *DiffSummary, s conversion.Scope) error {
+	*out = *(*DiffSummary)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_DiffSummary_To_v1alpha1_DiffSummary is an autogenerated conversion function.
+func Convert_ksit_DiffSummary_To_v1alpha1_DiffSummary(in *ksit.DiffSummary, out *DiffSummary, s conversion.Scope) error {
+	return autoConvert_ksit_DiffSummary_To_v1alpha1_DiffSummary(in, out, s)
+}
+
 func autoConvert_v1alpha1_Drift_To_ksit_Drift(in *Drift, out *ksit.Drift, s conversion.Scope) error {
 	*out = *(*ksit.Drift)(unsafe.Pointer(in))
 	return nil
@@ -526,6 +823,26 @@ func Convert_ksit_HelmConfig_To_v1alpha1_HelmConfig(in *ksit.HelmConfig, out *He
 	return autoConvert_ksit_HelmConfig_To_v1alpha1_HelmConfig(in, out, s)
 }
 
+func autoConvert_v1alpha1_Hold_To_ksit_Hold(in *Hold, out *ksit.Hold, s conversion.Scope) error {
+	*out = *(*ksit.Hold)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_Hold_To_ksit_Hold is an autogenerated conversion function.
+func Convert_v1alpha1_Hold_To_ksit_Hold(in *Hold, out *ksit.Hold, s conversion.Scope) error {
+	return autoConvert_v1alpha1_Hold_To_ksit_Hold(in, out, s)
+}
+
+func autoConvert_ksit_Hold_To_v1alpha1_Hold(in *ksit.Hold, out *Hold, s conversion.Scope) error {
+	*out = *(*Hold)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_Hold_To_v1alpha1_Hold is an autogenerated conversion function.
+func Convert_ksit_Hold_To_v1alpha1_Hold(in *ksit.Hold, out *Hold, s conversion.Scope) error {
+	return autoConvert_ksit_Hold_To_v1alpha1_Hold(in, out, s)
+}
+
 func autoConvert_v1alpha1_Installation_To_ksit_Installation(in *Installation, out *ksit.Installation, s conversion.Scope) error {
 	out.ObjectMeta = in.ObjectMeta
 	if err := Convert_v1alpha1_InstallationSpec_To_ksit_InstallationSpec(&in.Spec, &out.Spec, s); err != nil {
@@ -558,6 +875,132 @@ func Convert_ksit_Installation_To_v1alpha1_Installation(in *ksit.Installation, o
 	return autoConvert_ksit_Installation_To_v1alpha1_Installation(in, out, s)
 }
 
+func autoConvert_v1alpha1_InstallationDiff_To_ksit_InstallationDiff(in *InstallationDiff, out *ksit.InstallationDiff, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1alpha1_InstallationDiffSpec_To_ksit_InstallationDiffSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_v1alpha1_InstallationDiffStatus_To_ksit_InstallationDiffStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1alpha1_InstallationDiff_To_ksit_InstallationDiff is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationDiff_To_ksit_InstallationDiff(in *InstallationDiff, out *ksit.InstallationDiff, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationDiff_To_ksit_InstallationDiff(in, out, s)
+}
+
+func autoConvert_ksit_InstallationDiff_To_v1alpha1_InstallationDiff(in *ksit.InstallationDiff, out *InstallationDiff, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_ksit_InstallationDiffSpec_To_v1alpha1_InstallationDiffSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_ksit_InstallationDiffStatus_To_v1alpha1_InstallationDiffStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_ksit_InstallationDiff_To_v1alpha1_InstallationDiff is an autogenerated conversion function.
+func Convert_ksit_InstallationDiff_To_v1alpha1_InstallationDiff(in *ksit.InstallationDiff, out *InstallationDiff, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationDiff_To_v1alpha1_InstallationDiff(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationDiffSpec_To_ksit_InstallationDiffSpec(in *InstallationDiffSpec, out *ksit.InstallationDiffSpec, s conversion.Scope) error {
+	*out = *(*ksit.InstallationDiffSpec)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_InstallationDiffSpec_To_ksit_InstallationDiffSpec is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationDiffSpec_To_ksit_InstallationDiffSpec(in *InstallationDiffSpec, out *ksit.InstallationDiffSpec, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationDiffSpec_To_ksit_InstallationDiffSpec(in, out, s)
+}
+
+func autoConvert_ksit_InstallationDiffSpec_To_v1alpha1_InstallationDiffSpec(in *ksit.InstallationDiffSpec, out *InstallationDiffSpec, s conversion.Scope) error {
+	*out = *(*InstallationDiffSpec)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_InstallationDiffSpec_To_v1alpha1_InstallationDiffSpec is an autogenerated conversion function.
+func Convert_ksit_InstallationDiffSpec_To_v1alpha1_InstallationDiffSpec(in *ksit.InstallationDiffSpec, out *InstallationDiffSpec, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationDiffSpec_To_v1alpha1_InstallationDiffSpec(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationDiffStatus_To_ksit_InstallationDiffStatus(in *InstallationDiffStatus, out *ksit.InstallationDiffStatus, s conversion.Scope) error {
+	*out = *(*ksit.InstallationDiffStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_InstallationDiffStatus_To_ksit_InstallationDiffStatus is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationDiffStatus_To_ksit_InstallationDiffStatus(in *InstallationDiffStatus, out *ksit.InstallationDiffStatus, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationDiffStatus_To_ksit_InstallationDiffStatus(in, out, s)
+}
+
+func autoConvert_ksit_InstallationDiffStatus_To_v1alpha1_InstallationDiffStatus(in *ksit.InstallationDiffStatus, out *InstallationDiffStatus, s conversion.Scope) error {
+	*out = *(*InstallationDiffStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_InstallationDiffStatus_To_v1alpha1_InstallationDiffStatus is an autogenerated conversion function.
+func Convert_ksit_InstallationDiffStatus_To_v1alpha1_InstallationDiffStatus(in *ksit.InstallationDiffStatus, out *InstallationDiffStatus, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationDiffStatus_To_v1alpha1_InstallationDiffStatus(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationHealth_To_ksit_InstallationHealth(in *InstallationHealth, out *ksit.InstallationHealth, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.ProbedAt = in.ProbedAt
+	out.TookMilliseconds = in.TookMilliseconds
+	out.State = ksit.CheckState(in.State)
+	out.Message = in.Message
+	out.Checks = *(*[]ksit.CheckResult)(unsafe.Pointer(&in.Checks))
+	out.Unhealthy = *(*[]ksit.UnhealthyResource)(unsafe.Pointer(&in.Unhealthy))
+	return nil
+}
+
+// Convert_v1alpha1_InstallationHealth_To_ksit_InstallationHealth is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationHealth_To_ksit_InstallationHealth(in *InstallationHealth, out *ksit.InstallationHealth, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationHealth_To_ksit_InstallationHealth(in, out, s)
+}
+
+func autoConvert_ksit_InstallationHealth_To_v1alpha1_InstallationHealth(in *ksit.InstallationHealth, out *InstallationHealth, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.ProbedAt = in.ProbedAt
+	out.TookMilliseconds = in.TookMilliseconds
+	out.State = CheckState(in.State)
+	out.Message = in.Message
+	out.Checks = *(*[]CheckResult)(unsafe.Pointer(&in.Checks))
+	out.Unhealthy = *(*[]UnhealthyResource)(unsafe.Pointer(&in.Unhealthy))
+	return nil
+}
+
+// Convert_ksit_InstallationHealth_To_v1alpha1_InstallationHealth is an autogenerated conversion function.
+func Convert_ksit_InstallationHealth_To_v1alpha1_InstallationHealth(in *ksit.InstallationHealth, out *InstallationHealth, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationHealth_To_v1alpha1_InstallationHealth(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationHistory_To_ksit_InstallationHistory(in *InstallationHistory, out *ksit.InstallationHistory, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Releases = *(*[]ksit.ReleaseHistory)(unsafe.Pointer(&in.Releases))
+	return nil
+}
+
+// Convert_v1alpha1_InstallationHistory_To_ksit_InstallationHistory is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationHistory_To_ksit_InstallationHistory(in *InstallationHistory, out *ksit.InstallationHistory, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationHistory_To_ksit_InstallationHistory(in, out, s)
+}
+
+func autoConvert_ksit_InstallationHistory_To_v1alpha1_InstallationHistory(in *ksit.InstallationHistory, out *InstallationHistory, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Releases = *(*[]ReleaseHistory)(unsafe.Pointer(&in.Releases))
+	return nil
+}
+
+// Convert_ksit_InstallationHistory_To_v1alpha1_InstallationHistory is an autogenerated conversion function.
+func Convert_ksit_InstallationHistory_To_v1alpha1_InstallationHistory(in *ksit.InstallationHistory, out *InstallationHistory, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationHistory_To_v1alpha1_InstallationHistory(in, out, s)
+}
+
 func autoConvert_v1alpha1_InstallationList_To_ksit_InstallationList(in *InstallationList, out *ksit.InstallationList, s conversion.Scope) error {
 	out.ListMeta = in.ListMeta
 	out.Items = *(*[]ksit.Installation)(unsafe.Pointer(&in.Items))
@@ -578,6 +1021,164 @@ func autoConvert_ksit_InstallationList_To_v1alpha1_InstallationList(in *ksit.Ins
 // Convert_ksit_InstallationList_To_v1alpha1_InstallationList is an autogenerated conversion function.
 func Convert_ksit_InstallationList_To_v1alpha1_InstallationList(in *ksit.InstallationList, out *InstallationList, s conversion.Scope) error {
 	return autoConvert_ksit_InstallationList_To_v1alpha1_InstallationList(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationLog_To_ksit_InstallationLog(in *InstallationLog, out *ksit.InstallationLog, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Lines = *(*[]ksit.LogLine)(unsafe.Pointer(&in.Lines))
+	out.Written = in.Written
+	return nil
+}
+
+// Convert_v1alpha1_InstallationLog_To_ksit_InstallationLog is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationLog_To_ksit_InstallationLog(in *InstallationLog, out *ksit.InstallationLog, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationLog_To_ksit_InstallationLog(in, out, s)
+}
+
+func autoConvert_ksit_InstallationLog_To_v1alpha1_InstallationLog(in *ksit.InstallationLog, out *InstallationLog, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Lines = *(*[]LogLine)(unsafe.Pointer(&in.Lines))
+	out.Written = in.Written
+	return nil
+}
+
+// Convert_ksit_InstallationLog_To_v1alpha1_InstallationLog is an autogenerated conversion function.
+func Convert_ksit_InstallationLog_To_v1alpha1_InstallationLog(in *ksit.InstallationLog, out *InstallationLog, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationLog_To_v1alpha1_InstallationLog(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationLogOptions_To_ksit_InstallationLogOptions(in *InstallationLogOptions, out *ksit.InstallationLogOptions, s conversion.Scope) error {
+	out.Follow = in.Follow
+	out.TailLines = (*int64)(unsafe.Pointer(in.TailLines))
+	out.SinceSeconds = (*int64)(unsafe.Pointer(in.SinceSeconds))
+	out.Timestamps = in.Timestamps
+	return nil
+}
+
+// Convert_v1alpha1_InstallationLogOptions_To_ksit_InstallationLogOptions is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationLogOptions_To_ksit_InstallationLogOptions(in *InstallationLogOptions, out *ksit.InstallationLogOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationLogOptions_To_ksit_InstallationLogOptions(in, out, s)
+}
+
+func autoConvert_ksit_InstallationLogOptions_To_v1alpha1_InstallationLogOptions(in *ksit.InstallationLogOptions, out *InstallationLogOptions, s conversion.Scope) error {
+	out.Follow = in.Follow
+	out.TailLines = (*int64)(unsafe.Pointer(in.TailLines))
+	out.SinceSeconds = (*int64)(unsafe.Pointer(in.SinceSeconds))
+	out.Timestamps = in.Timestamps
+	return nil
+}
+
+// Convert_ksit_InstallationLogOptions_To_v1alpha1_InstallationLogOptions is an autogenerated conversion function.
+func Convert_ksit_InstallationLogOptions_To_v1alpha1_InstallationLogOptions(in *ksit.InstallationLogOptions, out *InstallationLogOptions, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationLogOptions_To_v1alpha1_InstallationLogOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_InstallationLogOptions(in *url.Values, out *InstallationLogOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["follow"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_bool(&values, &out.Follow, s); err != nil {
+			return err
+		}
+	} else {
+		out.Follow = false
+	}
+	if values, ok := map[string][]string(*in)["tailLines"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_Pointer_int64(&values, &out.TailLines, s); err != nil {
+			return err
+		}
+	} else {
+		out.TailLines = nil
+	}
+	if values, ok := map[string][]string(*in)["sinceSeconds"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_Pointer_int64(&values, &out.SinceSeconds, s); err != nil {
+			return err
+		}
+	} else {
+		out.SinceSeconds = nil
+	}
+	if values, ok := map[string][]string(*in)["timestamps"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_bool(&values, &out.Timestamps, s); err != nil {
+			return err
+		}
+	} else {
+		out.Timestamps = false
+	}
+	return nil
+}
+
+// Convert_url_Values_To_v1alpha1_InstallationLogOptions is an autogenerated conversion function.
+func Convert_url_Values_To_v1alpha1_InstallationLogOptions(in *url.Values, out *InstallationLogOptions, s conversion.Scope) error {
+	return autoConvert_url_Values_To_v1alpha1_InstallationLogOptions(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationManifest_To_ksit_InstallationManifest(in *InstallationManifest, out *ksit.InstallationManifest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Releases = *(*[]ksit.ReleaseManifest)(unsafe.Pointer(&in.Releases))
+	return nil
+}
+
+// Convert_v1alpha1_InstallationManifest_To_ksit_InstallationManifest is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationManifest_To_ksit_InstallationManifest(in *InstallationManifest, out *ksit.InstallationManifest, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationManifest_To_ksit_InstallationManifest(in, out, s)
+}
+
+func autoConvert_ksit_InstallationManifest_To_v1alpha1_InstallationManifest(in *ksit.InstallationManifest, out *InstallationManifest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Releases = *(*[]ReleaseManifest)(unsafe.Pointer(&in.Releases))
+	return nil
+}
+
+// Convert_ksit_InstallationManifest_To_v1alpha1_InstallationManifest is an autogenerated conversion function.
+func Convert_ksit_InstallationManifest_To_v1alpha1_InstallationManifest(in *ksit.InstallationManifest, out *InstallationManifest, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationManifest_To_v1alpha1_InstallationManifest(in, out, s)
+}
+
+func autoConvert_v1alpha1_InstallationManifestOptions_To_ksit_InstallationManifestOptions(in *InstallationManifestOptions, out *ksit.InstallationManifestOptions, s conversion.Scope) error {
+	out.Release = in.Release
+	out.Revision = in.Revision
+	return nil
+}
+
+// Convert_v1alpha1_InstallationManifestOptions_To_ksit_InstallationManifestOptions is an autogenerated conversion function.
+func Convert_v1alpha1_InstallationManifestOptions_To_ksit_InstallationManifestOptions(in *InstallationManifestOptions, out *ksit.InstallationManifestOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_InstallationManifestOptions_To_ksit_InstallationManifestOptions(in, out, s)
+}
+
+func autoConvert_ksit_InstallationManifestOptions_To_v1alpha1_InstallationManifestOptions(in *ksit.InstallationManifestOptions, out *InstallationManifestOptions, s conversion.Scope) error {
+	out.Release = in.Release
+	out.Revision = in.Revision
+	return nil
+}
+
+// Convert_ksit_InstallationManifestOptions_To_v1alpha1_InstallationManifestOptions is an autogenerated conversion function.
+func Convert_ksit_InstallationManifestOptions_To_v1alpha1_InstallationManifestOptions(in *ksit.InstallationManifestOptions, out *InstallationManifestOptions, s conversion.Scope) error {
+	return autoConvert_ksit_InstallationManifestOptions_To_v1alpha1_InstallationManifestOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_InstallationManifestOptions(in *url.Values, out *InstallationManifestOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["release"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Release, s); err != nil {
+			return err
+		}
+	} else {
+		out.Release = ""
+	}
+	if values, ok := map[string][]string(*in)["revision"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_int64(&values, &out.Revision, s); err != nil {
+			return err
+		}
+	} else {
+		out.Revision = 0
+	}
+	return nil
+}
+
+// Convert_url_Values_To_v1alpha1_InstallationManifestOptions is an autogenerated conversion function.
+func Convert_url_Values_To_v1alpha1_InstallationManifestOptions(in *url.Values, out *InstallationManifestOptions, s conversion.Scope) error {
+	return autoConvert_url_Values_To_v1alpha1_InstallationManifestOptions(in, out, s)
 }
 
 func autoConvert_v1alpha1_InstallationSpec_To_ksit_InstallationSpec(in *InstallationSpec, out *ksit.InstallationSpec, s conversion.Scope) error {
@@ -766,6 +1367,44 @@ func Convert_ksit_IntegrationTarget_To_v1alpha1_IntegrationTarget(in *ksit.Integ
 	return autoConvert_ksit_IntegrationTarget_To_v1alpha1_IntegrationTarget(in, out, s)
 }
 
+func autoConvert_v1alpha1_IntegrationTargetHealth_To_ksit_IntegrationTargetHealth(in *IntegrationTargetHealth, out *ksit.IntegrationTargetHealth, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.ProbedAt = in.ProbedAt
+	out.TookMilliseconds = in.TookMilliseconds
+	out.Ready = in.Ready
+	out.Conditions = *(*[]v1.Condition)(unsafe.Pointer(&in.Conditions))
+	out.Version = in.Version
+	out.Nodes = (*ksit.NodeCounts)(unsafe.Pointer(in.Nodes))
+	out.Endpoint = in.Endpoint
+	out.CredentialsExpireAt = (*v1.Time)(unsafe.Pointer(in.CredentialsExpireAt))
+	out.LatencyMilliseconds = in.LatencyMilliseconds
+	return nil
+}
+
+// Convert_v1alpha1_IntegrationTargetHealth_To_ksit_IntegrationTargetHealth is an autogenerated conversion function.
+func Convert_v1alpha1_IntegrationTargetHealth_To_ksit_IntegrationTargetHealth(in *IntegrationTargetHealth, out *ksit.IntegrationTargetHealth, s conversion.Scope) error {
+	return autoConvert_v1alpha1_IntegrationTargetHealth_To_ksit_IntegrationTargetHealth(in, out, s)
+}
+
+func autoConvert_ksit_IntegrationTargetHealth_To_v1alpha1_IntegrationTargetHealth(in *ksit.IntegrationTargetHealth, out *IntegrationTargetHealth, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.ProbedAt = in.ProbedAt
+	out.TookMilliseconds = in.TookMilliseconds
+	out.Ready = in.Ready
+	out.Conditions = *(*[]v1.Condition)(unsafe.Pointer(&in.Conditions))
+	out.Version = in.Version
+	out.Nodes = (*NodeCounts)(unsafe.Pointer(in.Nodes))
+	out.Endpoint = in.Endpoint
+	out.CredentialsExpireAt = (*v1.Time)(unsafe.Pointer(in.CredentialsExpireAt))
+	out.LatencyMilliseconds = in.LatencyMilliseconds
+	return nil
+}
+
+// Convert_ksit_IntegrationTargetHealth_To_v1alpha1_IntegrationTargetHealth is an autogenerated conversion function.
+func Convert_ksit_IntegrationTargetHealth_To_v1alpha1_IntegrationTargetHealth(in *ksit.IntegrationTargetHealth, out *IntegrationTargetHealth, s conversion.Scope) error {
+	return autoConvert_ksit_IntegrationTargetHealth_To_v1alpha1_IntegrationTargetHealth(in, out, s)
+}
+
 func autoConvert_v1alpha1_IntegrationTargetList_To_ksit_IntegrationTargetList(in *IntegrationTargetList, out *ksit.IntegrationTargetList, s conversion.Scope) error {
 	out.ListMeta = in.ListMeta
 	out.Items = *(*[]ksit.IntegrationTarget)(unsafe.Pointer(&in.Items))
@@ -786,6 +1425,44 @@ func autoConvert_ksit_IntegrationTargetList_To_v1alpha1_IntegrationTargetList(in
 // Convert_ksit_IntegrationTargetList_To_v1alpha1_IntegrationTargetList is an autogenerated conversion function.
 func Convert_ksit_IntegrationTargetList_To_v1alpha1_IntegrationTargetList(in *ksit.IntegrationTargetList, out *IntegrationTargetList, s conversion.Scope) error {
 	return autoConvert_ksit_IntegrationTargetList_To_v1alpha1_IntegrationTargetList(in, out, s)
+}
+
+func autoConvert_v1alpha1_IntegrationTargetProxyOptions_To_ksit_IntegrationTargetProxyOptions(in *IntegrationTargetProxyOptions, out *ksit.IntegrationTargetProxyOptions, s conversion.Scope) error {
+	out.Path = in.Path
+	return nil
+}
+
+// Convert_v1alpha1_IntegrationTargetProxyOptions_To_ksit_IntegrationTargetProxyOptions is an autogenerated conversion function.
+func Convert_v1alpha1_IntegrationTargetProxyOptions_To_ksit_IntegrationTargetProxyOptions(in *IntegrationTargetProxyOptions, out *ksit.IntegrationTargetProxyOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_IntegrationTargetProxyOptions_To_ksit_IntegrationTargetProxyOptions(in, out, s)
+}
+
+func autoConvert_ksit_IntegrationTargetProxyOptions_To_v1alpha1_IntegrationTargetProxyOptions(in *ksit.IntegrationTargetProxyOptions, out *IntegrationTargetProxyOptions, s conversion.Scope) error {
+	out.Path = in.Path
+	return nil
+}
+
+// Convert_ksit_IntegrationTargetProxyOptions_To_v1alpha1_IntegrationTargetProxyOptions is an autogenerated conversion function.
+func Convert_ksit_IntegrationTargetProxyOptions_To_v1alpha1_IntegrationTargetProxyOptions(in *ksit.IntegrationTargetProxyOptions, out *IntegrationTargetProxyOptions, s conversion.Scope) error {
+	return autoConvert_ksit_IntegrationTargetProxyOptions_To_v1alpha1_IntegrationTargetProxyOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_IntegrationTargetProxyOptions(in *url.Values, out *IntegrationTargetProxyOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["path"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Path, s); err != nil {
+			return err
+		}
+	} else {
+		out.Path = ""
+	}
+	return nil
+}
+
+// Convert_url_Values_To_v1alpha1_IntegrationTargetProxyOptions is an autogenerated conversion function.
+func Convert_url_Values_To_v1alpha1_IntegrationTargetProxyOptions(in *url.Values, out *IntegrationTargetProxyOptions, s conversion.Scope) error {
+	return autoConvert_url_Values_To_v1alpha1_IntegrationTargetProxyOptions(in, out, s)
 }
 
 func autoConvert_v1alpha1_IntegrationTargetSpec_To_ksit_IntegrationTargetSpec(in *IntegrationTargetSpec, out *ksit.IntegrationTargetSpec, s conversion.Scope) error {
@@ -848,6 +1525,26 @@ func Convert_ksit_LocalReference_To_v1alpha1_LocalReference(in *ksit.LocalRefere
 	return autoConvert_ksit_LocalReference_To_v1alpha1_LocalReference(in, out, s)
 }
 
+func autoConvert_v1alpha1_LogLine_To_ksit_LogLine(in *LogLine, out *ksit.LogLine, s conversion.Scope) error {
+	*out = *(*ksit.LogLine)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_LogLine_To_ksit_LogLine is an autogenerated conversion function.
+func Convert_v1alpha1_LogLine_To_ksit_LogLine(in *LogLine, out *ksit.LogLine, s conversion.Scope) error {
+	return autoConvert_v1alpha1_LogLine_To_ksit_LogLine(in, out, s)
+}
+
+func autoConvert_ksit_LogLine_To_v1alpha1_LogLine(in *ksit.LogLine, out *LogLine, s conversion.Scope) error {
+	*out = *(*LogLine)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_LogLine_To_v1alpha1_LogLine is an autogenerated conversion function.
+func Convert_ksit_LogLine_To_v1alpha1_LogLine(in *ksit.LogLine, out *LogLine, s conversion.Scope) error {
+	return autoConvert_ksit_LogLine_To_v1alpha1_LogLine(in, out, s)
+}
+
 func autoConvert_v1alpha1_ManifestConfig_To_ksit_ManifestConfig(in *ManifestConfig, out *ksit.ManifestConfig, s conversion.Scope) error {
 	*out = *(*ksit.ManifestConfig)(unsafe.Pointer(in))
 	return nil
@@ -888,6 +1585,26 @@ func Convert_ksit_NodeCounts_To_v1alpha1_NodeCounts(in *ksit.NodeCounts, out *No
 	return autoConvert_ksit_NodeCounts_To_v1alpha1_NodeCounts(in, out, s)
 }
 
+func autoConvert_v1alpha1_ObjectDiff_To_ksit_ObjectDiff(in *ObjectDiff, out *ksit.ObjectDiff, s conversion.Scope) error {
+	*out = *(*ksit.ObjectDiff)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ObjectDiff_To_ksit_ObjectDiff is an autogenerated conversion function.
+func Convert_v1alpha1_ObjectDiff_To_ksit_ObjectDiff(in *ObjectDiff, out *ksit.ObjectDiff, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ObjectDiff_To_ksit_ObjectDiff(in, out, s)
+}
+
+func autoConvert_ksit_ObjectDiff_To_v1alpha1_ObjectDiff(in *ksit.ObjectDiff, out *ObjectDiff, s conversion.Scope) error {
+	*out = *(*ObjectDiff)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ObjectDiff_To_v1alpha1_ObjectDiff is an autogenerated conversion function.
+func Convert_ksit_ObjectDiff_To_v1alpha1_ObjectDiff(in *ksit.ObjectDiff, out *ObjectDiff, s conversion.Scope) error {
+	return autoConvert_ksit_ObjectDiff_To_v1alpha1_ObjectDiff(in, out, s)
+}
+
 func autoConvert_v1alpha1_Operation_To_ksit_Operation(in *Operation, out *ksit.Operation, s conversion.Scope) error {
 	*out = *(*ksit.Operation)(unsafe.Pointer(in))
 	return nil
@@ -906,6 +1623,132 @@ func autoConvert_ksit_Operation_To_v1alpha1_Operation(in *ksit.Operation, out *O
 // Convert_ksit_Operation_To_v1alpha1_Operation is an autogenerated conversion function.
 func Convert_ksit_Operation_To_v1alpha1_Operation(in *ksit.Operation, out *Operation, s conversion.Scope) error {
 	return autoConvert_ksit_Operation_To_v1alpha1_Operation(in, out, s)
+}
+
+func autoConvert_v1alpha1_OperationRequest_To_ksit_OperationRequest(in *OperationRequest, out *ksit.OperationRequest, s conversion.Scope) error {
+	*out = *(*ksit.OperationRequest)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_OperationRequest_To_ksit_OperationRequest is an autogenerated conversion function.
+func Convert_v1alpha1_OperationRequest_To_ksit_OperationRequest(in *OperationRequest, out *ksit.OperationRequest, s conversion.Scope) error {
+	return autoConvert_v1alpha1_OperationRequest_To_ksit_OperationRequest(in, out, s)
+}
+
+func autoConvert_ksit_OperationRequest_To_v1alpha1_OperationRequest(in *ksit.OperationRequest, out *OperationRequest, s conversion.Scope) error {
+	*out = *(*OperationRequest)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_OperationRequest_To_v1alpha1_OperationRequest is an autogenerated conversion function.
+func Convert_ksit_OperationRequest_To_v1alpha1_OperationRequest(in *ksit.OperationRequest, out *OperationRequest, s conversion.Scope) error {
+	return autoConvert_ksit_OperationRequest_To_v1alpha1_OperationRequest(in, out, s)
+}
+
+func autoConvert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus(in *OperationRequestStatus, out *ksit.OperationRequestStatus, s conversion.Scope) error {
+	*out = *(*ksit.OperationRequestStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus is an autogenerated conversion function.
+func Convert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus(in *OperationRequestStatus, out *ksit.OperationRequestStatus, s conversion.Scope) error {
+	return autoConvert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus(in, out, s)
+}
+
+func autoConvert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus(in *ksit.OperationRequestStatus, out *OperationRequestStatus, s conversion.Scope) error {
+	*out = *(*OperationRequestStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus is an autogenerated conversion function.
+func Convert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus(in *ksit.OperationRequestStatus, out *OperationRequestStatus, s conversion.Scope) error {
+	return autoConvert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus(in, out, s)
+}
+
+func autoConvert_v1alpha1_ReconcileRequest_To_ksit_ReconcileRequest(in *ReconcileRequest, out *ksit.ReconcileRequest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1alpha1_ReconcileRequest_To_ksit_ReconcileRequest is an autogenerated conversion function.
+func Convert_v1alpha1_ReconcileRequest_To_ksit_ReconcileRequest(in *ReconcileRequest, out *ksit.ReconcileRequest, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ReconcileRequest_To_ksit_ReconcileRequest(in, out, s)
+}
+
+func autoConvert_ksit_ReconcileRequest_To_v1alpha1_ReconcileRequest(in *ksit.ReconcileRequest, out *ReconcileRequest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_ksit_ReconcileRequest_To_v1alpha1_ReconcileRequest is an autogenerated conversion function.
+func Convert_ksit_ReconcileRequest_To_v1alpha1_ReconcileRequest(in *ksit.ReconcileRequest, out *ReconcileRequest, s conversion.Scope) error {
+	return autoConvert_ksit_ReconcileRequest_To_v1alpha1_ReconcileRequest(in, out, s)
+}
+
+func autoConvert_v1alpha1_ReleaseHistory_To_ksit_ReleaseHistory(in *ReleaseHistory, out *ksit.ReleaseHistory, s conversion.Scope) error {
+	*out = *(*ksit.ReleaseHistory)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ReleaseHistory_To_ksit_ReleaseHistory is an autogenerated conversion function.
+func Convert_v1alpha1_ReleaseHistory_To_ksit_ReleaseHistory(in *ReleaseHistory, out *ksit.ReleaseHistory, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ReleaseHistory_To_ksit_ReleaseHistory(in, out, s)
+}
+
+func autoConvert_ksit_ReleaseHistory_To_v1alpha1_ReleaseHistory(in *ksit.ReleaseHistory, out *ReleaseHistory, s conversion.Scope) error {
+	*out = *(*ReleaseHistory)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ReleaseHistory_To_v1alpha1_ReleaseHistory is an autogenerated conversion function.
+func Convert_ksit_ReleaseHistory_To_v1alpha1_ReleaseHistory(in *ksit.ReleaseHistory, out *ReleaseHistory, s conversion.Scope) error {
+	return autoConvert_ksit_ReleaseHistory_To_v1alpha1_ReleaseHistory(in, out, s)
+}
+
+func autoConvert_v1alpha1_ReleaseManifest_To_ksit_ReleaseManifest(in *ReleaseManifest, out *ksit.ReleaseManifest, s conversion.Scope) error {
+	*out = *(*ksit.ReleaseManifest)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ReleaseManifest_To_ksit_ReleaseManifest is an autogenerated conversion function.
+func Convert_v1alpha1_ReleaseManifest_To_ksit_ReleaseManifest(in *ReleaseManifest, out *ksit.ReleaseManifest, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ReleaseManifest_To_ksit_ReleaseManifest(in, out, s)
+}
+
+func autoConvert_ksit_ReleaseManifest_To_v1alpha1_ReleaseManifest(in *ksit.ReleaseManifest, out *ReleaseManifest, s conversion.Scope) error {
+	*out = *(*ReleaseManifest)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ReleaseManifest_To_v1alpha1_ReleaseManifest is an autogenerated conversion function.
+func Convert_ksit_ReleaseManifest_To_v1alpha1_ReleaseManifest(in *ksit.ReleaseManifest, out *ReleaseManifest, s conversion.Scope) error {
+	return autoConvert_ksit_ReleaseManifest_To_v1alpha1_ReleaseManifest(in, out, s)
+}
+
+func autoConvert_v1alpha1_ReleaseRevision_To_ksit_ReleaseRevision(in *ReleaseRevision, out *ksit.ReleaseRevision, s conversion.Scope) error {
+	*out = *(*ksit.ReleaseRevision)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ReleaseRevision_To_ksit_ReleaseRevision is an autogenerated conversion function.
+func Convert_v1alpha1_ReleaseRevision_To_ksit_ReleaseRevision(in *ReleaseRevision, out *ksit.ReleaseRevision, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ReleaseRevision_To_ksit_ReleaseRevision(in, out, s)
+}
+
+func autoConvert_ksit_ReleaseRevision_To_v1alpha1_ReleaseRevision(in *ksit.ReleaseRevision, out *ReleaseRevision, s conversion.Scope) error {
+	*out = *(*ReleaseRevision)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_ReleaseRevision_To_v1alpha1_ReleaseRevision is an autogenerated conversion function.
+func Convert_ksit_ReleaseRevision_To_v1alpha1_ReleaseRevision(in *ksit.ReleaseRevision, out *ReleaseRevision, s conversion.Scope) error {
+	return autoConvert_ksit_ReleaseRevision_To_v1alpha1_ReleaseRevision(in, out, s)
 }
 
 func autoConvert_v1alpha1_ReleaseStatus_To_ksit_ReleaseStatus(in *ReleaseStatus, out *ksit.ReleaseStatus, s conversion.Scope) error {
@@ -948,6 +1791,26 @@ func Convert_ksit_Remediation_To_v1alpha1_Remediation(in *ksit.Remediation, out 
 	return autoConvert_ksit_Remediation_To_v1alpha1_Remediation(in, out, s)
 }
 
+func autoConvert_v1alpha1_Requester_To_ksit_Requester(in *Requester, out *ksit.Requester, s conversion.Scope) error {
+	*out = *(*ksit.Requester)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_Requester_To_ksit_Requester is an autogenerated conversion function.
+func Convert_v1alpha1_Requester_To_ksit_Requester(in *Requester, out *ksit.Requester, s conversion.Scope) error {
+	return autoConvert_v1alpha1_Requester_To_ksit_Requester(in, out, s)
+}
+
+func autoConvert_ksit_Requester_To_v1alpha1_Requester(in *ksit.Requester, out *Requester, s conversion.Scope) error {
+	*out = *(*Requester)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_Requester_To_v1alpha1_Requester is an autogenerated conversion function.
+func Convert_ksit_Requester_To_v1alpha1_Requester(in *ksit.Requester, out *Requester, s conversion.Scope) error {
+	return autoConvert_ksit_Requester_To_v1alpha1_Requester(in, out, s)
+}
+
 func autoConvert_v1alpha1_ResolvedChart_To_ksit_ResolvedChart(in *ResolvedChart, out *ksit.ResolvedChart, s conversion.Scope) error {
 	*out = *(*ksit.ResolvedChart)(unsafe.Pointer(in))
 	return nil
@@ -966,6 +1829,58 @@ func autoConvert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(in *ksit.ResolvedC
 // Convert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart is an autogenerated conversion function.
 func Convert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(in *ksit.ResolvedChart, out *ResolvedChart, s conversion.Scope) error {
 	return autoConvert_ksit_ResolvedChart_To_v1alpha1_ResolvedChart(in, out, s)
+}
+
+func autoConvert_v1alpha1_RollbackRequest_To_ksit_RollbackRequest(in *RollbackRequest, out *ksit.RollbackRequest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1alpha1_RollbackRequestSpec_To_ksit_RollbackRequestSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_v1alpha1_OperationRequestStatus_To_ksit_OperationRequestStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1alpha1_RollbackRequest_To_ksit_RollbackRequest is an autogenerated conversion function.
+func Convert_v1alpha1_RollbackRequest_To_ksit_RollbackRequest(in *RollbackRequest, out *ksit.RollbackRequest, s conversion.Scope) error {
+	return autoConvert_v1alpha1_RollbackRequest_To_ksit_RollbackRequest(in, out, s)
+}
+
+func autoConvert_ksit_RollbackRequest_To_v1alpha1_RollbackRequest(in *ksit.RollbackRequest, out *RollbackRequest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_ksit_RollbackRequestSpec_To_v1alpha1_RollbackRequestSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_ksit_OperationRequestStatus_To_v1alpha1_OperationRequestStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_ksit_RollbackRequest_To_v1alpha1_RollbackRequest is an autogenerated conversion function.
+func Convert_ksit_RollbackRequest_To_v1alpha1_RollbackRequest(in *ksit.RollbackRequest, out *RollbackRequest, s conversion.Scope) error {
+	return autoConvert_ksit_RollbackRequest_To_v1alpha1_RollbackRequest(in, out, s)
+}
+
+func autoConvert_v1alpha1_RollbackRequestSpec_To_ksit_RollbackRequestSpec(in *RollbackRequestSpec, out *ksit.RollbackRequestSpec, s conversion.Scope) error {
+	*out = *(*ksit.RollbackRequestSpec)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_RollbackRequestSpec_To_ksit_RollbackRequestSpec is an autogenerated conversion function.
+func Convert_v1alpha1_RollbackRequestSpec_To_ksit_RollbackRequestSpec(in *RollbackRequestSpec, out *ksit.RollbackRequestSpec, s conversion.Scope) error {
+	return autoConvert_v1alpha1_RollbackRequestSpec_To_ksit_RollbackRequestSpec(in, out, s)
+}
+
+func autoConvert_ksit_RollbackRequestSpec_To_v1alpha1_RollbackRequestSpec(in *ksit.RollbackRequestSpec, out *RollbackRequestSpec, s conversion.Scope) error {
+	*out = *(*RollbackRequestSpec)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_RollbackRequestSpec_To_v1alpha1_RollbackRequestSpec is an autogenerated conversion function.
+func Convert_ksit_RollbackRequestSpec_To_v1alpha1_RollbackRequestSpec(in *ksit.RollbackRequestSpec, out *RollbackRequestSpec, s conversion.Scope) error {
+	return autoConvert_ksit_RollbackRequestSpec_To_v1alpha1_RollbackRequestSpec(in, out, s)
 }
 
 func autoConvert_v1alpha1_Rollout_To_ksit_Rollout(in *Rollout, out *ksit.Rollout, s conversion.Scope) error {
@@ -1046,6 +1961,46 @@ func autoConvert_ksit_TargetSummary_To_v1alpha1_TargetSummary(in *ksit.TargetSum
 // Convert_ksit_TargetSummary_To_v1alpha1_TargetSummary is an autogenerated conversion function.
 func Convert_ksit_TargetSummary_To_v1alpha1_TargetSummary(in *ksit.TargetSummary, out *TargetSummary, s conversion.Scope) error {
 	return autoConvert_ksit_TargetSummary_To_v1alpha1_TargetSummary(in, out, s)
+}
+
+func autoConvert_v1alpha1_TargetTenancy_To_ksit_TargetTenancy(in *TargetTenancy, out *ksit.TargetTenancy, s conversion.Scope) error {
+	*out = *(*ksit.TargetTenancy)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_TargetTenancy_To_ksit_TargetTenancy is an autogenerated conversion function.
+func Convert_v1alpha1_TargetTenancy_To_ksit_TargetTenancy(in *TargetTenancy, out *ksit.TargetTenancy, s conversion.Scope) error {
+	return autoConvert_v1alpha1_TargetTenancy_To_ksit_TargetTenancy(in, out, s)
+}
+
+func autoConvert_ksit_TargetTenancy_To_v1alpha1_TargetTenancy(in *ksit.TargetTenancy, out *TargetTenancy, s conversion.Scope) error {
+	*out = *(*TargetTenancy)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_TargetTenancy_To_v1alpha1_TargetTenancy is an autogenerated conversion function.
+func Convert_ksit_TargetTenancy_To_v1alpha1_TargetTenancy(in *ksit.TargetTenancy, out *TargetTenancy, s conversion.Scope) error {
+	return autoConvert_ksit_TargetTenancy_To_v1alpha1_TargetTenancy(in, out, s)
+}
+
+func autoConvert_v1alpha1_TenantIdentity_To_ksit_TenantIdentity(in *TenantIdentity, out *ksit.TenantIdentity, s conversion.Scope) error {
+	*out = *(*ksit.TenantIdentity)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_TenantIdentity_To_ksit_TenantIdentity is an autogenerated conversion function.
+func Convert_v1alpha1_TenantIdentity_To_ksit_TenantIdentity(in *TenantIdentity, out *ksit.TenantIdentity, s conversion.Scope) error {
+	return autoConvert_v1alpha1_TenantIdentity_To_ksit_TenantIdentity(in, out, s)
+}
+
+func autoConvert_ksit_TenantIdentity_To_v1alpha1_TenantIdentity(in *ksit.TenantIdentity, out *TenantIdentity, s conversion.Scope) error {
+	*out = *(*TenantIdentity)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_ksit_TenantIdentity_To_v1alpha1_TenantIdentity is an autogenerated conversion function.
+func Convert_ksit_TenantIdentity_To_v1alpha1_TenantIdentity(in *ksit.TenantIdentity, out *TenantIdentity, s conversion.Scope) error {
+	return autoConvert_ksit_TenantIdentity_To_v1alpha1_TenantIdentity(in, out, s)
 }
 
 func autoConvert_v1alpha1_UnhealthyResource_To_ksit_UnhealthyResource(in *UnhealthyResource, out *ksit.UnhealthyResource, s conversion.Scope) error {

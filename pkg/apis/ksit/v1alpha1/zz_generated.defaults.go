@@ -17,6 +17,7 @@ import (
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
 	scheme.AddTypeDefaultingFunc(&Installation{}, func(obj interface{}) { SetObjectDefaults_Installation(obj.(*Installation)) })
+	scheme.AddTypeDefaultingFunc(&InstallationDiff{}, func(obj interface{}) { SetObjectDefaults_InstallationDiff(obj.(*InstallationDiff)) })
 	scheme.AddTypeDefaultingFunc(&InstallationList{}, func(obj interface{}) { SetObjectDefaults_InstallationList(obj.(*InstallationList)) })
 	scheme.AddTypeDefaultingFunc(&Integration{}, func(obj interface{}) { SetObjectDefaults_Integration(obj.(*Integration)) })
 	scheme.AddTypeDefaultingFunc(&IntegrationList{}, func(obj interface{}) { SetObjectDefaults_IntegrationList(obj.(*IntegrationList)) })
@@ -39,6 +40,30 @@ func SetObjectDefaults_Installation(in *Installation) {
 		}
 		if in.Spec.AutoInstall.Drift != nil {
 			SetDefaults_Drift(in.Spec.AutoInstall.Drift)
+		}
+	}
+}
+
+func SetObjectDefaults_InstallationDiff(in *InstallationDiff) {
+	if in.Spec.Integration != nil {
+		SetDefaults_IntegrationSpec(in.Spec.Integration)
+		if in.Spec.Integration.AutoInstall != nil {
+			SetDefaults_AutoInstall(in.Spec.Integration.AutoInstall)
+			if in.Spec.Integration.AutoInstall.HelmConfig != nil {
+				for i := range in.Spec.Integration.AutoInstall.HelmConfig.ValuesFrom {
+					a := &in.Spec.Integration.AutoInstall.HelmConfig.ValuesFrom[i]
+					SetDefaults_ValuesSource(a)
+				}
+			}
+			if in.Spec.Integration.AutoInstall.Remediation != nil {
+				SetDefaults_Remediation(in.Spec.Integration.AutoInstall.Remediation)
+			}
+			if in.Spec.Integration.AutoInstall.Drift != nil {
+				SetDefaults_Drift(in.Spec.Integration.AutoInstall.Drift)
+			}
+		}
+		if in.Spec.Integration.Rollout != nil {
+			SetDefaults_Rollout(in.Spec.Integration.Rollout)
 		}
 	}
 }

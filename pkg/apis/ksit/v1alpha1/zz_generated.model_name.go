@@ -29,6 +29,11 @@ func (in ConfigMapReference) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in DiffSummary) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.DiffSummary"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Drift) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.Drift"
 }
@@ -49,13 +54,63 @@ func (in HelmConfig) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Hold) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.Hold"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Installation) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.Installation"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationDiff) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationDiff"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationDiffSpec) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationDiffSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationDiffStatus) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationDiffStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationHealth) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationHealth"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationHistory) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationHistory"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in InstallationList) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.InstallationList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationLog) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationLog"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationLogOptions) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationLogOptions"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationManifest) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationManifest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in InstallationManifestOptions) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.InstallationManifestOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -99,8 +154,18 @@ func (in IntegrationTarget) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in IntegrationTargetHealth) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.IntegrationTargetHealth"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in IntegrationTargetList) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.IntegrationTargetList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in IntegrationTargetProxyOptions) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.IntegrationTargetProxyOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -119,6 +184,11 @@ func (in LocalReference) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in LogLine) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.LogLine"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ManifestConfig) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.ManifestConfig"
 }
@@ -129,8 +199,43 @@ func (in NodeCounts) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ObjectDiff) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ObjectDiff"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Operation) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.Operation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in OperationRequest) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.OperationRequest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in OperationRequestStatus) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.OperationRequestStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReconcileRequest) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ReconcileRequest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReleaseHistory) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ReleaseHistory"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReleaseManifest) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ReleaseManifest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReleaseRevision) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.ReleaseRevision"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -144,8 +249,23 @@ func (in Remediation) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Requester) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.Requester"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ResolvedChart) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.ResolvedChart"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RollbackRequest) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.RollbackRequest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RollbackRequestSpec) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.RollbackRequestSpec"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -166,6 +286,16 @@ func (in TargetProbe) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TargetSummary) OpenAPIModelName() string {
 	return "io.ksit.v1alpha1.TargetSummary"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TargetTenancy) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.TargetTenancy"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TenantIdentity) OpenAPIModelName() string {
+	return "io.ksit.v1alpha1.TenantIdentity"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -387,6 +387,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: io.ksit.v1alpha1.Hold
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+      default: ""
+    - name: release
+      type:
+        scalar: string
+    - name: requestedBy
+      type:
+        scalar: string
+    - name: revision
+      type:
+        scalar: numeric
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.ksit.v1alpha1.Installation
   map:
     fields:
@@ -434,6 +453,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: operation
+      type:
+        namedType: io.ksit.v1alpha1.OperationRequest
     - name: reconcileRequest
       type:
         scalar: string
@@ -444,6 +466,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: targetNamespace
+      type:
+        scalar: string
     - name: type
       type:
         scalar: string
@@ -483,10 +508,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: failures
       type:
         scalar: numeric
+    - name: hold
+      type:
+        namedType: io.ksit.v1alpha1.Hold
     - name: lastOperation
       type:
         namedType: io.ksit.v1alpha1.Operation
     - name: lastReconcileRequest
+      type:
+        scalar: string
+    - name: lastRequest
       type:
         scalar: string
     - name: message
@@ -498,6 +529,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: operations
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.Operation
+          elementRelationship: atomic
     - name: phase
       type:
         scalar: string
@@ -634,6 +671,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: targets
       type:
         scalar: numeric
+    - name: targetsRequestedBy
+      type:
+        namedType: io.ksit.v1alpha1.Requester
     - name: updated
       type:
         scalar: numeric
@@ -678,6 +718,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: suspend
       type:
         scalar: boolean
+    - name: tenancy
+      type:
+        namedType: io.ksit.v1alpha1.TargetTenancy
 - name: io.ksit.v1alpha1.IntegrationTargetStatus
   map:
     fields:
@@ -761,6 +804,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: finishedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: id
+      type:
+        scalar: string
     - name: message
       type:
         scalar: string
@@ -768,12 +814,42 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: release
+      type:
+        scalar: string
     - name: requestedBy
       type:
         scalar: string
+    - name: revision
+      type:
+        scalar: numeric
     - name: startedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: type
+      type:
+        scalar: string
+      default: ""
+- name: io.ksit.v1alpha1.OperationRequest
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+      default: ""
+    - name: release
+      type:
+        scalar: string
+    - name: requestedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: requestedBy
+      type:
+        scalar: string
+      default: ""
+    - name: revision
+      type:
+        scalar: numeric
     - name: type
       type:
         scalar: string
@@ -819,6 +895,22 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: strategy
       type:
         scalar: string
+- name: io.ksit.v1alpha1.Requester
+  map:
+    fields:
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: uid
+      type:
+        scalar: string
+    - name: username
+      type:
+        scalar: string
+      default: ""
 - name: io.ksit.v1alpha1.ResolvedChart
   map:
     fields:
@@ -903,6 +995,42 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
       default: ""
     - name: version
+      type:
+        scalar: string
+- name: io.ksit.v1alpha1.TargetTenancy
+  map:
+    fields:
+    - name: allowedNamespaces
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: impersonate
+      type:
+        list:
+          elementType:
+            namedType: io.ksit.v1alpha1.TenantIdentity
+          elementRelationship: associative
+          keys:
+          - namespace
+- name: io.ksit.v1alpha1.TenantIdentity
+  map:
+    fields:
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: namespace
+      type:
+        scalar: string
+      default: ""
+    - name: serviceAccount
+      type:
+        scalar: string
+    - name: user
       type:
         scalar: string
 - name: io.ksit.v1alpha1.UnhealthyResource

@@ -18,11 +18,14 @@ import (
 // with apply.
 //
 // Installation is one Integration on one IntegrationTarget. The controller
-// makes, changes and deletes it; users read it.
+// makes, changes and deletes it; users read it, and act on it through its
+// subresources.
 type InstallationApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata. The name is that of the Integration, a dot, and
-	// that of the target: both are DNS labels, so it is unique and never too long.
+	// that of the target, with the namespace of the target and a dot in between
+	// where that is another one: all are DNS labels, so it is unique and never
+	// too long.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is the part of the Integration that concerns this cluster.
 	Spec *InstallationSpecApplyConfiguration `json:"spec,omitempty"`
@@ -74,6 +77,48 @@ func ExtractInstallationFrom(installation *ksitv1alpha1.Installation, fieldManag
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractInstallation(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
 	return ExtractInstallationFrom(installation, fieldManager, "")
+}
+
+// ExtractInstallationDiff extracts the applied configuration owned by fieldManager from
+// installation for the diff subresource.
+func ExtractInstallationDiff(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "diff")
+}
+
+// ExtractInstallationHealth extracts the applied configuration owned by fieldManager from
+// installation for the health subresource.
+func ExtractInstallationHealth(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "health")
+}
+
+// ExtractInstallationHistory extracts the applied configuration owned by fieldManager from
+// installation for the history subresource.
+func ExtractInstallationHistory(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "history")
+}
+
+// ExtractInstallationLog extracts the applied configuration owned by fieldManager from
+// installation for the log subresource.
+func ExtractInstallationLog(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "log")
+}
+
+// ExtractInstallationManifest extracts the applied configuration owned by fieldManager from
+// installation for the manifest subresource.
+func ExtractInstallationManifest(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "manifest")
+}
+
+// ExtractInstallationReconcile extracts the applied configuration owned by fieldManager from
+// installation for the reconcile subresource.
+func ExtractInstallationReconcile(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "reconcile")
+}
+
+// ExtractInstallationRollback extracts the applied configuration owned by fieldManager from
+// installation for the rollback subresource.
+func ExtractInstallationRollback(installation *ksitv1alpha1.Installation, fieldManager string) (*InstallationApplyConfiguration, error) {
+	return ExtractInstallationFrom(installation, fieldManager, "rollback")
 }
 
 // ExtractInstallationStatus extracts the applied configuration owned by fieldManager from

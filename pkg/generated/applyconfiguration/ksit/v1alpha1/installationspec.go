@@ -44,6 +44,12 @@ type InstallationSpecApplyConfiguration struct {
 	// autoInstall refers to, as they shall be installed. While they differ from
 	// it, what is installed stays.
 	SourcesDigest *string `json:"sourcesDigest,omitempty"`
+	// targetNamespace is the namespace of the IntegrationTarget, where that is
+	// not this one. Immutable.
+	TargetNamespace *string `json:"targetNamespace,omitempty"`
+	// operation is what was last asked for through a subresource. Only the
+	// subresources reconcile and rollback write it.
+	Operation *OperationRequestApplyConfiguration `json:"operation,omitempty"`
 }
 
 // InstallationSpecApplyConfiguration constructs a declarative configuration of the InstallationSpec type for use with
@@ -140,5 +146,21 @@ func (b *InstallationSpecApplyConfiguration) WithWaitsFor(value string) *Install
 // If called multiple times, the SourcesDigest field is set to the value of the last call.
 func (b *InstallationSpecApplyConfiguration) WithSourcesDigest(value string) *InstallationSpecApplyConfiguration {
 	b.SourcesDigest = &value
+	return b
+}
+
+// WithTargetNamespace sets the TargetNamespace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TargetNamespace field is set to the value of the last call.
+func (b *InstallationSpecApplyConfiguration) WithTargetNamespace(value string) *InstallationSpecApplyConfiguration {
+	b.TargetNamespace = &value
+	return b
+}
+
+// WithOperation sets the Operation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Operation field is set to the value of the last call.
+func (b *InstallationSpecApplyConfiguration) WithOperation(value *OperationRequestApplyConfiguration) *InstallationSpecApplyConfiguration {
+	b.Operation = value
 	return b
 }

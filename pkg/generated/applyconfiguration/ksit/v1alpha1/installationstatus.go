@@ -58,6 +58,14 @@ type InstallationStatusApplyConfiguration struct {
 	// values are the merged chart values that are installed, as YAML of at most
 	// 8 KiB, with every value that came from a Secret replaced.
 	Values *string `json:"values,omitempty"`
+	// operations are the last 10 operations, the newest first: who asked for
+	// what, when, and what became of it.
+	Operations []OperationApplyConfiguration `json:"operations,omitempty"`
+	// hold is a rollback that somebody asked for, and that keeps what the spec
+	// asks for from being installed again.
+	Hold *HoldApplyConfiguration `json:"hold,omitempty"`
+	// lastRequest is the id of the spec.operation last acted upon.
+	LastRequest *string `json:"lastRequest,omitempty"`
 }
 
 // InstallationStatusApplyConfiguration constructs a declarative configuration of the InstallationStatus type for use with
@@ -216,5 +224,34 @@ func (b *InstallationStatusApplyConfiguration) WithDrifted(values ...*DriftedRes
 // If called multiple times, the Values field is set to the value of the last call.
 func (b *InstallationStatusApplyConfiguration) WithValues(value string) *InstallationStatusApplyConfiguration {
 	b.Values = &value
+	return b
+}
+
+// WithOperations adds the given value to the Operations field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Operations field.
+func (b *InstallationStatusApplyConfiguration) WithOperations(values ...*OperationApplyConfiguration) *InstallationStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithOperations")
+		}
+		b.Operations = append(b.Operations, *values[i])
+	}
+	return b
+}
+
+// WithHold sets the Hold field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Hold field is set to the value of the last call.
+func (b *InstallationStatusApplyConfiguration) WithHold(value *HoldApplyConfiguration) *InstallationStatusApplyConfiguration {
+	b.Hold = value
+	return b
+}
+
+// WithLastRequest sets the LastRequest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastRequest field is set to the value of the last call.
+func (b *InstallationStatusApplyConfiguration) WithLastRequest(value string) *InstallationStatusApplyConfiguration {
+	b.LastRequest = &value
 	return b
 }

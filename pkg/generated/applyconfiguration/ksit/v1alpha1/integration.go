@@ -76,6 +76,12 @@ func ExtractIntegration(integration *ksitv1alpha1.Integration, fieldManager stri
 	return ExtractIntegrationFrom(integration, fieldManager, "")
 }
 
+// ExtractIntegrationReconcile extracts the applied configuration owned by fieldManager from
+// integration for the reconcile subresource.
+func ExtractIntegrationReconcile(integration *ksitv1alpha1.Integration, fieldManager string) (*IntegrationApplyConfiguration, error) {
+	return ExtractIntegrationFrom(integration, fieldManager, "reconcile")
+}
+
 // ExtractIntegrationStatus extracts the applied configuration owned by fieldManager from
 // integration for the status subresource.
 func ExtractIntegrationStatus(integration *ksitv1alpha1.Integration, fieldManager string) (*IntegrationApplyConfiguration, error) {

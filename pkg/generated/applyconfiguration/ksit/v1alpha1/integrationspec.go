@@ -22,10 +22,12 @@ type IntegrationSpecApplyConfiguration struct {
 	// enabled is whether KSIT acts: when false it neither installs nor probes,
 	// what is installed stays, and the phase is Disabled. Default true.
 	Enabled *bool `json:"enabled,omitempty"`
-	// targetClusters are the names of IntegrationTargets in this namespace, at
-	// most 1000. A target named twice is refused. Either targetClusters or
-	// targetSelector must be given. Dropping a name uninstalls from that
-	// cluster, as autoInstall.deletionPolicy says.
+	// targetClusters are the names of IntegrationTargets in this namespace, or
+	// `namespace/name` of one in another namespace whose spec.tenancy admits this
+	// one; at most 1000. Whoever names a target needs the verb `use` on it. A
+	// target named twice is refused. Either targetClusters or targetSelector must
+	// be given. Dropping a name uninstalls from that cluster, as
+	// autoInstall.deletionPolicy says.
 	TargetClusters []string `json:"targetClusters,omitempty"`
 	// targetSelector selects IntegrationTargets of this namespace by label, in
 	// addition to targetClusters. A target that stops matching is uninstalled

@@ -52,6 +52,10 @@ type IntegrationStatusApplyConfiguration struct {
 	// resolvedChart is what the version of helmConfig stands for. A range is
 	// resolved once and then kept until repository, chart or version change.
 	ResolvedChart *ResolvedChartApplyConfiguration `json:"resolvedChart,omitempty"`
+	// targetsRequestedBy is who created the Integration or last changed its
+	// targets. Its right to use a target is looked at again when the selector
+	// comes to match one. The API server writes it; nobody else can.
+	TargetsRequestedBy *RequesterApplyConfiguration `json:"targetsRequestedBy,omitempty"`
 }
 
 // IntegrationStatusApplyConfiguration constructs a declarative configuration of the IntegrationStatus type for use with
@@ -179,5 +183,13 @@ func (b *IntegrationStatusApplyConfiguration) WithUpdated(value int32) *Integrat
 // If called multiple times, the ResolvedChart field is set to the value of the last call.
 func (b *IntegrationStatusApplyConfiguration) WithResolvedChart(value *ResolvedChartApplyConfiguration) *IntegrationStatusApplyConfiguration {
 	b.ResolvedChart = value
+	return b
+}
+
+// WithTargetsRequestedBy sets the TargetsRequestedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TargetsRequestedBy field is set to the value of the last call.
+func (b *IntegrationStatusApplyConfiguration) WithTargetsRequestedBy(value *RequesterApplyConfiguration) *IntegrationStatusApplyConfiguration {
+	b.TargetsRequestedBy = value
 	return b
 }

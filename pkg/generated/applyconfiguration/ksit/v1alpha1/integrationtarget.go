@@ -74,6 +74,18 @@ func ExtractIntegrationTarget(integrationTarget *ksitv1alpha1.IntegrationTarget,
 	return ExtractIntegrationTargetFrom(integrationTarget, fieldManager, "")
 }
 
+// ExtractIntegrationTargetHealth extracts the applied configuration owned by fieldManager from
+// integrationTarget for the health subresource.
+func ExtractIntegrationTargetHealth(integrationTarget *ksitv1alpha1.IntegrationTarget, fieldManager string) (*IntegrationTargetApplyConfiguration, error) {
+	return ExtractIntegrationTargetFrom(integrationTarget, fieldManager, "health")
+}
+
+// ExtractIntegrationTargetReconcile extracts the applied configuration owned by fieldManager from
+// integrationTarget for the reconcile subresource.
+func ExtractIntegrationTargetReconcile(integrationTarget *ksitv1alpha1.IntegrationTarget, fieldManager string) (*IntegrationTargetApplyConfiguration, error) {
+	return ExtractIntegrationTargetFrom(integrationTarget, fieldManager, "reconcile")
+}
+
 // ExtractIntegrationTargetStatus extracts the applied configuration owned by fieldManager from
 // integrationTarget for the status subresource.
 func ExtractIntegrationTargetStatus(integrationTarget *ksitv1alpha1.IntegrationTarget, fieldManager string) (*IntegrationTargetApplyConfiguration, error) {

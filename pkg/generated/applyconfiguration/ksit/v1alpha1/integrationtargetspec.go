@@ -25,6 +25,10 @@ type IntegrationTargetSpecApplyConfiguration struct {
 	Suspend *bool `json:"suspend,omitempty"`
 	// probe says how often the cluster is probed and when it counts as lost.
 	Probe *TargetProbeApplyConfiguration `json:"probe,omitempty"`
+	// tenancy says which other namespaces may install on this cluster, and as
+	// whom KSIT acts there for whom. Absent, only Integrations of this namespace
+	// may, and KSIT acts with all the power of the kubeconfig.
+	Tenancy *TargetTenancyApplyConfiguration `json:"tenancy,omitempty"`
 }
 
 // IntegrationTargetSpecApplyConfiguration constructs a declarative configuration of the IntegrationTargetSpec type for use with
@@ -62,5 +66,13 @@ func (b *IntegrationTargetSpecApplyConfiguration) WithSuspend(value bool) *Integ
 // If called multiple times, the Probe field is set to the value of the last call.
 func (b *IntegrationTargetSpecApplyConfiguration) WithProbe(value *TargetProbeApplyConfiguration) *IntegrationTargetSpecApplyConfiguration {
 	b.Probe = value
+	return b
+}
+
+// WithTenancy sets the Tenancy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tenancy field is set to the value of the last call.
+func (b *IntegrationTargetSpecApplyConfiguration) WithTenancy(value *TargetTenancyApplyConfiguration) *IntegrationTargetSpecApplyConfiguration {
+	b.Tenancy = value
 	return b
 }

@@ -15,9 +15,9 @@ import (
 //
 // Operation is something done on a cluster.
 type OperationApplyConfiguration struct {
-	// type is Install, Upgrade, Uninstall, Rollback or Correct.
+	// type is Install, Upgrade, Uninstall, Rollback, Correct or Reconcile.
 	Type *ksitv1alpha1.OperationType `json:"type,omitempty"`
-	// outcome is Running, Succeeded or Failed.
+	// outcome is Pending, Running, Succeeded, Failed or Superseded.
 	Outcome *ksitv1alpha1.OperationOutcome `json:"outcome,omitempty"`
 	// startedAt is when it began.
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
@@ -25,9 +25,15 @@ type OperationApplyConfiguration struct {
 	FinishedAt *v1.Time `json:"finishedAt,omitempty"`
 	// message says how it ended.
 	Message *string `json:"message,omitempty"`
-	// requestedBy says what asked for it: spec, the reconcile annotation, or
-	// a retry.
+	// requestedBy says what asked for it: spec, the reconcile annotation, a
+	// retry, or the name of the user who did.
 	RequestedBy *string `json:"requestedBy,omitempty"`
+	// id is that of the request, for what was asked for through a subresource.
+	ID *string `json:"id,omitempty"`
+	// revision is the one that a rollback was asked to bring back.
+	Revision *int64 `json:"revision,omitempty"`
+	// release is the release that a rollback was asked for.
+	Release *string `json:"release,omitempty"`
 }
 
 // OperationApplyConfiguration constructs a declarative configuration of the Operation type for use with
@@ -81,5 +87,29 @@ func (b *OperationApplyConfiguration) WithMessage(value string) *OperationApplyC
 // If called multiple times, the RequestedBy field is set to the value of the last call.
 func (b *OperationApplyConfiguration) WithRequestedBy(value string) *OperationApplyConfiguration {
 	b.RequestedBy = &value
+	return b
+}
+
+// WithID sets the ID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ID field is set to the value of the last call.
+func (b *OperationApplyConfiguration) WithID(value string) *OperationApplyConfiguration {
+	b.ID = &value
+	return b
+}
+
+// WithRevision sets the Revision field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revision field is set to the value of the last call.
+func (b *OperationApplyConfiguration) WithRevision(value int64) *OperationApplyConfiguration {
+	b.Revision = &value
+	return b
+}
+
+// WithRelease sets the Release field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Release field is set to the value of the last call.
+func (b *OperationApplyConfiguration) WithRelease(value string) *OperationApplyConfiguration {
+	b.Release = &value
 	return b
 }

@@ -38,6 +38,14 @@ type InstallationInterface interface {
 	Apply(ctx context.Context, installation *applyconfigurationksitv1alpha1.InstallationApplyConfiguration, opts v1.ApplyOptions) (result *ksitv1alpha1.Installation, err error)
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, installation *applyconfigurationksitv1alpha1.InstallationApplyConfiguration, opts v1.ApplyOptions) (result *ksitv1alpha1.Installation, err error)
+	Reconcile(ctx context.Context, installationName string, reconcileRequest *ksitv1alpha1.ReconcileRequest, opts v1.CreateOptions) (*ksitv1alpha1.ReconcileRequest, error)
+	Rollback(ctx context.Context, installationName string, rollbackRequest *ksitv1alpha1.RollbackRequest, opts v1.CreateOptions) (*ksitv1alpha1.RollbackRequest, error)
+	Diff(ctx context.Context, installationName string, installationDiff *ksitv1alpha1.InstallationDiff, opts v1.CreateOptions) (*ksitv1alpha1.InstallationDiff, error)
+	GetHistory(ctx context.Context, installationName string, options v1.GetOptions) (*ksitv1alpha1.InstallationHistory, error)
+	GetManifest(ctx context.Context, installationName string, options v1.GetOptions) (*ksitv1alpha1.InstallationManifest, error)
+	GetHealth(ctx context.Context, installationName string, options v1.GetOptions) (*ksitv1alpha1.InstallationHealth, error)
+	AppendLog(ctx context.Context, installationName string, installationLog *ksitv1alpha1.InstallationLog, opts v1.CreateOptions) (*ksitv1alpha1.InstallationLog, error)
+
 	InstallationExpansion
 }
 
@@ -59,4 +67,113 @@ func newInstallations(c *KsitV1alpha1Client, namespace string) *installations {
 			gentype.PrefersProtobuf[*ksitv1alpha1.Installation](),
 		),
 	}
+}
+
+// Reconcile takes the representation of a reconcileRequest and creates it.  Returns the server's representation of the reconcileRequest, and an error, if there is any.
+func (c *installations) Reconcile(ctx context.Context, installationName string, reconcileRequest *ksitv1alpha1.ReconcileRequest, opts v1.CreateOptions) (result *ksitv1alpha1.ReconcileRequest, err error) {
+	result = &ksitv1alpha1.ReconcileRequest{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("reconcile").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(reconcileRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Rollback takes the representation of a rollbackRequest and creates it.  Returns the server's representation of the rollbackRequest, and an error, if there is any.
+func (c *installations) Rollback(ctx context.Context, installationName string, rollbackRequest *ksitv1alpha1.RollbackRequest, opts v1.CreateOptions) (result *ksitv1alpha1.RollbackRequest, err error) {
+	result = &ksitv1alpha1.RollbackRequest{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("rollback").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(rollbackRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Diff takes the representation of a installationDiff and creates it.  Returns the server's representation of the installationDiff, and an error, if there is any.
+func (c *installations) Diff(ctx context.Context, installationName string, installationDiff *ksitv1alpha1.InstallationDiff, opts v1.CreateOptions) (result *ksitv1alpha1.InstallationDiff, err error) {
+	result = &ksitv1alpha1.InstallationDiff{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("diff").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(installationDiff).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetHistory takes name of the installation, and returns the corresponding ksitv1alpha1.InstallationHistory object, and an error if there is any.
+func (c *installations) GetHistory(ctx context.Context, installationName string, options v1.GetOptions) (result *ksitv1alpha1.InstallationHistory, err error) {
+	result = &ksitv1alpha1.InstallationHistory{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("history").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetManifest takes name of the installation, and returns the corresponding ksitv1alpha1.InstallationManifest object, and an error if there is any.
+func (c *installations) GetManifest(ctx context.Context, installationName string, options v1.GetOptions) (result *ksitv1alpha1.InstallationManifest, err error) {
+	result = &ksitv1alpha1.InstallationManifest{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("manifest").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetHealth takes name of the installation, and returns the corresponding ksitv1alpha1.InstallationHealth object, and an error if there is any.
+func (c *installations) GetHealth(ctx context.Context, installationName string, options v1.GetOptions) (result *ksitv1alpha1.InstallationHealth, err error) {
+	result = &ksitv1alpha1.InstallationHealth{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("health").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// AppendLog takes the representation of a installationLog and creates it.  Returns the server's representation of the installationLog, and an error, if there is any.
+func (c *installations) AppendLog(ctx context.Context, installationName string, installationLog *ksitv1alpha1.InstallationLog, opts v1.CreateOptions) (result *ksitv1alpha1.InstallationLog, err error) {
+	result = &ksitv1alpha1.InstallationLog{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("installations").
+		Name(installationName).
+		SubResource("log").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(installationLog).
+		Do(ctx).
+		Into(result)
+	return
 }

@@ -38,6 +38,8 @@ type IntegrationInterface interface {
 	Apply(ctx context.Context, integration *applyconfigurationksitv1alpha1.IntegrationApplyConfiguration, opts v1.ApplyOptions) (result *ksitv1alpha1.Integration, err error)
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, integration *applyconfigurationksitv1alpha1.IntegrationApplyConfiguration, opts v1.ApplyOptions) (result *ksitv1alpha1.Integration, err error)
+	Reconcile(ctx context.Context, integrationName string, reconcileRequest *ksitv1alpha1.ReconcileRequest, opts v1.CreateOptions) (*ksitv1alpha1.ReconcileRequest, error)
+
 	IntegrationExpansion
 }
 
@@ -59,4 +61,20 @@ func newIntegrations(c *KsitV1alpha1Client, namespace string) *integrations {
 			gentype.PrefersProtobuf[*ksitv1alpha1.Integration](),
 		),
 	}
+}
+
+// Reconcile takes the representation of a reconcileRequest and creates it.  Returns the server's representation of the reconcileRequest, and an error, if there is any.
+func (c *integrations) Reconcile(ctx context.Context, integrationName string, reconcileRequest *ksitv1alpha1.ReconcileRequest, opts v1.CreateOptions) (result *ksitv1alpha1.ReconcileRequest, err error) {
+	result = &ksitv1alpha1.ReconcileRequest{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("integrations").
+		Name(integrationName).
+		SubResource("reconcile").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(reconcileRequest).
+		Do(ctx).
+		Into(result)
+	return
 }

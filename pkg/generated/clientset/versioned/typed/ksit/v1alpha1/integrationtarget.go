@@ -38,6 +38,9 @@ type IntegrationTargetInterface interface {
 	Apply(ctx context.Context, integrationTarget *applyconfigurationksitv1alpha1.IntegrationTargetApplyConfiguration, opts v1.ApplyOptions) (result *ksitv1alpha1.IntegrationTarget, err error)
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, integrationTarget *applyconfigurationksitv1alpha1.IntegrationTargetApplyConfiguration, opts v1.ApplyOptions) (result *ksitv1alpha1.IntegrationTarget, err error)
+	Reconcile(ctx context.Context, integrationTargetName string, reconcileRequest *ksitv1alpha1.ReconcileRequest, opts v1.CreateOptions) (*ksitv1alpha1.ReconcileRequest, error)
+	GetHealth(ctx context.Context, integrationTargetName string, options v1.GetOptions) (*ksitv1alpha1.IntegrationTargetHealth, error)
+
 	IntegrationTargetExpansion
 }
 
@@ -59,4 +62,35 @@ func newIntegrationTargets(c *KsitV1alpha1Client, namespace string) *integration
 			gentype.PrefersProtobuf[*ksitv1alpha1.IntegrationTarget](),
 		),
 	}
+}
+
+// Reconcile takes the representation of a reconcileRequest and creates it.  Returns the server's representation of the reconcileRequest, and an error, if there is any.
+func (c *integrationTargets) Reconcile(ctx context.Context, integrationTargetName string, reconcileRequest *ksitv1alpha1.ReconcileRequest, opts v1.CreateOptions) (result *ksitv1alpha1.ReconcileRequest, err error) {
+	result = &ksitv1alpha1.ReconcileRequest{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("integrationtargets").
+		Name(integrationTargetName).
+		SubResource("reconcile").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(reconcileRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetHealth takes name of the integrationTarget, and returns the corresponding ksitv1alpha1.IntegrationTargetHealth object, and an error if there is any.
+func (c *integrationTargets) GetHealth(ctx context.Context, integrationTargetName string, options v1.GetOptions) (result *ksitv1alpha1.IntegrationTargetHealth, err error) {
+	result = &ksitv1alpha1.IntegrationTargetHealth{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("integrationtargets").
+		Name(integrationTargetName).
+		SubResource("health").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
 }

@@ -6,7 +6,11 @@
 package fake
 
 import (
+	context "context"
+
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gentype "k8s.io/client-go/gentype"
+	testing "k8s.io/client-go/testing"
 	v1alpha1 "ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	ksitv1alpha1 "ksit.io/ksit/pkg/generated/applyconfiguration/ksit/v1alpha1"
 	typedksitv1alpha1 "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -37,4 +41,88 @@ func newFakeInstallations(fake *FakeKsitV1alpha1, namespace string) typedksitv1a
 		),
 		fake,
 	}
+}
+
+// Reconcile takes the representation of a reconcileRequest and creates it.  Returns the server's representation of the reconcileRequest, and an error, if there is any.
+func (c *fakeInstallations) Reconcile(ctx context.Context, installationName string, reconcileRequest *v1alpha1.ReconcileRequest, opts v1.CreateOptions) (result *v1alpha1.ReconcileRequest, err error) {
+	emptyResult := &v1alpha1.ReconcileRequest{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), installationName, "reconcile", c.Namespace(), reconcileRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ReconcileRequest), err
+}
+
+// Rollback takes the representation of a rollbackRequest and creates it.  Returns the server's representation of the rollbackRequest, and an error, if there is any.
+func (c *fakeInstallations) Rollback(ctx context.Context, installationName string, rollbackRequest *v1alpha1.RollbackRequest, opts v1.CreateOptions) (result *v1alpha1.RollbackRequest, err error) {
+	emptyResult := &v1alpha1.RollbackRequest{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), installationName, "rollback", c.Namespace(), rollbackRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.RollbackRequest), err
+}
+
+// Diff takes the representation of a installationDiff and creates it.  Returns the server's representation of the installationDiff, and an error, if there is any.
+func (c *fakeInstallations) Diff(ctx context.Context, installationName string, installationDiff *v1alpha1.InstallationDiff, opts v1.CreateOptions) (result *v1alpha1.InstallationDiff, err error) {
+	emptyResult := &v1alpha1.InstallationDiff{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), installationName, "diff", c.Namespace(), installationDiff, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.InstallationDiff), err
+}
+
+// GetHistory takes name of the installation, and returns the corresponding installationHistory object, and an error if there is any.
+func (c *fakeInstallations) GetHistory(ctx context.Context, installationName string, options v1.GetOptions) (result *v1alpha1.InstallationHistory, err error) {
+	emptyResult := &v1alpha1.InstallationHistory{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "history", installationName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.InstallationHistory), err
+}
+
+// GetManifest takes name of the installation, and returns the corresponding installationManifest object, and an error if there is any.
+func (c *fakeInstallations) GetManifest(ctx context.Context, installationName string, options v1.GetOptions) (result *v1alpha1.InstallationManifest, err error) {
+	emptyResult := &v1alpha1.InstallationManifest{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "manifest", installationName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.InstallationManifest), err
+}
+
+// GetHealth takes name of the installation, and returns the corresponding installationHealth object, and an error if there is any.
+func (c *fakeInstallations) GetHealth(ctx context.Context, installationName string, options v1.GetOptions) (result *v1alpha1.InstallationHealth, err error) {
+	emptyResult := &v1alpha1.InstallationHealth{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "health", installationName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.InstallationHealth), err
+}
+
+// AppendLog takes the representation of a installationLog and creates it.  Returns the server's representation of the installationLog, and an error, if there is any.
+func (c *fakeInstallations) AppendLog(ctx context.Context, installationName string, installationLog *v1alpha1.InstallationLog, opts v1.CreateOptions) (result *v1alpha1.InstallationLog, err error) {
+	emptyResult := &v1alpha1.InstallationLog{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), installationName, "log", c.Namespace(), installationLog, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.InstallationLog), err
 }

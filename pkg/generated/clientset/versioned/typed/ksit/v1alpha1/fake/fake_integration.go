@@ -6,7 +6,11 @@
 package fake
 
 import (
+	context "context"
+
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gentype "k8s.io/client-go/gentype"
+	testing "k8s.io/client-go/testing"
 	v1alpha1 "ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	ksitv1alpha1 "ksit.io/ksit/pkg/generated/applyconfiguration/ksit/v1alpha1"
 	typedksitv1alpha1 "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -37,4 +41,16 @@ func newFakeIntegrations(fake *FakeKsitV1alpha1, namespace string) typedksitv1al
 		),
 		fake,
 	}
+}
+
+// Reconcile takes the representation of a reconcileRequest and creates it.  Returns the server's representation of the reconcileRequest, and an error, if there is any.
+func (c *fakeIntegrations) Reconcile(ctx context.Context, integrationName string, reconcileRequest *v1alpha1.ReconcileRequest, opts v1.CreateOptions) (result *v1alpha1.ReconcileRequest, err error) {
+	emptyResult := &v1alpha1.ReconcileRequest{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), integrationName, "reconcile", c.Namespace(), reconcileRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ReconcileRequest), err
 }

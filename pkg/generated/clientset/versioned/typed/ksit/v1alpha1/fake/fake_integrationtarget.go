@@ -6,7 +6,11 @@
 package fake
 
 import (
+	context "context"
+
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gentype "k8s.io/client-go/gentype"
+	testing "k8s.io/client-go/testing"
 	v1alpha1 "ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	ksitv1alpha1 "ksit.io/ksit/pkg/generated/applyconfiguration/ksit/v1alpha1"
 	typedksitv1alpha1 "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -37,4 +41,28 @@ func newFakeIntegrationTargets(fake *FakeKsitV1alpha1, namespace string) typedks
 		),
 		fake,
 	}
+}
+
+// Reconcile takes the representation of a reconcileRequest and creates it.  Returns the server's representation of the reconcileRequest, and an error, if there is any.
+func (c *fakeIntegrationTargets) Reconcile(ctx context.Context, integrationTargetName string, reconcileRequest *v1alpha1.ReconcileRequest, opts v1.CreateOptions) (result *v1alpha1.ReconcileRequest, err error) {
+	emptyResult := &v1alpha1.ReconcileRequest{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), integrationTargetName, "reconcile", c.Namespace(), reconcileRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ReconcileRequest), err
+}
+
+// GetHealth takes name of the integrationTarget, and returns the corresponding integrationTargetHealth object, and an error if there is any.
+func (c *fakeIntegrationTargets) GetHealth(ctx context.Context, integrationTargetName string, options v1.GetOptions) (result *v1alpha1.IntegrationTargetHealth, err error) {
+	emptyResult := &v1alpha1.IntegrationTargetHealth{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "health", integrationTargetName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.IntegrationTargetHealth), err
 }

@@ -14,14 +14,19 @@ import (
 )
 
 func newAPIServerCommand() *cobra.Command {
-	o := options.NewAPIServer(compatibility.DefaultComponentGlobalsRegistry)
+	o := options.NewAPIServerCommand(compatibility.DefaultComponentGlobalsRegistry)
 	return withOptions(&cobra.Command{
 		Use:   "apiserver",
 		Short: "Serves the API ksit.io, from an etcd of its own",
 		Long: "Serves the API group ksit.io to the aggregator of a host cluster, which gives authentication, authorization, " +
 			"namespaces and admission policies. It keeps nothing itself: run as many as wanted on one etcd (--etcd-servers).",
 	}, o, func(ctx context.Context) error {
-		server, err := newAPIServer(ctx, o)
+		reach, err := newOutbound(o.Outbound)
+		if err != nil {
+			return err
+		}
+		defer reach.connections.Close()
+		server, err := newAPIServer(ctx, o.API, reach)
 		if err != nil {
 			return err
 		}
@@ -29,11 +34,18 @@ func newAPIServerCommand() *cobra.Command {
 	})
 }
 
-// newAPIServer makes a server from options that are complete. More is configured
-// before it is built by the functions given.
-func newAPIServer(ctx context.Context, o *options.APIServer, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
+// newAPIServer makes a server from options that are complete, which reaches
+// targets by reach. More is configured before it is built by the functions given.
+func newAPIServer(ctx context.Context, o *options.APIServer, reach *outbound, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
 	config, err := o.Config(ctx)
 	if err != nil {
+		return nil, err
+	}
+	host, err := options.RESTConfig(o.Recommended.CoreAPI.CoreAPIKubeconfigPath)
+	if err != nil {
+		return nil, err
+	}
+	if err := reach.serveLive(config, host); err != nil {
 		return nil, err
 	}
 	for _, f := range configure {

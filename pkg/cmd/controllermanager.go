@@ -35,6 +35,10 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 		return err
 	}
 
+	reach, err := newOutbound(o.Controllers.Outbound)
+	if err != nil {
+		return err
+	}
 	if o.Diagnostics.Enabled() {
 		config, err := o.Diagnostics.Config()
 		if err != nil {
@@ -52,7 +56,7 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 			<-stopped
 		}()
 	}
-	if err := runControllers(ctx, o.Controllers, ksit, host, o.LeaderElection); err != nil {
+	if err := runControllers(ctx, o.Controllers, reach, ksit, host, o.LeaderElection); err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
 	}
 	if ctx.Err() == nil {

@@ -61,12 +61,17 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := newAPIServer(ctx, o.API, configure...)
+	reach, err := newOutbound(o.Controllers.Outbound)
+	if err != nil {
+		return err
+	}
+	defer reach.connections.Close()
+	server, err := newAPIServer(ctx, o.API, reach, configure...)
 	if err != nil {
 		return err
 	}
 	server.RunBeside("controllers", func(ctx context.Context, api *rest.Config) error {
-		return runControllers(ctx, o.Controllers, api, host, nil)
+		return runControllers(ctx, o.Controllers, reach, api, host, nil)
 	})
 	return server.Run(ctx)
 }

@@ -22,18 +22,18 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
-	"ksit.io/ksit/pkg/controller/host"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/installation"
 	"ksit.io/ksit/pkg/controller/integration"
-	"ksit.io/ksit/pkg/controller/sources"
 	"ksit.io/ksit/pkg/controller/target"
 	"ksit.io/ksit/pkg/controller/workers"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	ksitscheme "ksit.io/ksit/pkg/generated/clientset/versioned/scheme"
 	"ksit.io/ksit/pkg/generated/informers/externalversions"
+	"ksit.io/ksit/pkg/host"
 	"ksit.io/ksit/pkg/installer"
 	"ksit.io/ksit/pkg/metrics"
+	"ksit.io/ksit/pkg/sources"
 )
 
 // Workers of the pools whose work is quick; that of the installs is set by the

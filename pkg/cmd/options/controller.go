@@ -6,7 +6,6 @@ package options
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	cliflag "k8s.io/component-base/cli/flag"
@@ -16,28 +15,15 @@ import (
 type Controllers struct {
 	// Workers is how many Installations are worked on at once.
 	Workers int
-	// TargetQPS and TargetBurst bound the requests to one target.
-	TargetQPS   float32
-	TargetBurst int
-	// RewritesFile holds the table of prefix rewrites; empty for none.
-	RewritesFile string
-	// ChartsDir holds chart archives that are looked at first; empty for none.
-	ChartsDir string
-	// CacheDir keeps downloaded charts and indexes; empty for nothing that
-	// outlives the process.
-	CacheDir string
-	// AllowLocalSources lets tenants name loopback and link-local addresses.
-	AllowLocalSources bool
-	// AllowInsecureTargets takes kubeconfigs that do not verify the server.
-	AllowInsecureTargets bool
+	// Outbound is how targets and sources are reached.
+	Outbound *Outbound
 }
 
 // NewControllers returns the defaults.
 func NewControllers() *Controllers {
 	return &Controllers{
-		Workers:     10,
-		TargetQPS:   200,
-		TargetBurst: 400,
+		Workers:  10,
+		Outbound: NewOutbound(),
 	}
 }
 
@@ -46,23 +32,7 @@ func (o *Controllers) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs := groups.FlagSet("controllers")
 	fs.IntVar(&o.Workers, "workers", o.Workers,
 		"How many installs, upgrades and uninstalls are at work at once, over all targets; half of them at most on one. Those that only wait for what they applied are not counted, and probes have workers of their own.")
-	fs.Float32Var(&o.TargetQPS, "target-qps", o.TargetQPS,
-		"How many requests a second are sent to one target on average, by everything in this process.")
-	fs.IntVar(&o.TargetBurst, "target-burst", o.TargetBurst,
-		"How many requests may be sent to one target at once, above --target-qps.")
-	fs.StringVar(&o.RewritesFile, "rewrites-file", o.RewritesFile,
-		"YAML file with prefix rewrites for chart repositories and manifest URLs (rewrites) and for container images "+
-			"(images), each a list of from and to. What it leads to is trusted, loopback addresses included.")
-	fs.StringVar(&o.ChartsDir, "charts-dir", o.ChartsDir,
-		"Directory of chart archives, NAME-VERSION.tgz, that is looked at before any repository.")
-	fs.StringVar(&o.CacheDir, "cache-dir", o.CacheDir,
-		"Directory in which downloaded charts and repository indexes are kept, within a bounded size. Only this process may be able "+
-			"to write there. By default the directory cache in --data-dir where there is one; else charts are not kept, and indexes in memory.")
-	fs.BoolVar(&o.AllowLocalSources, "allow-local-sources", o.AllowLocalSources,
-		"Let Integrations name chart repositories and manifests at loopback, link-local and other local addresses. "+
-			"Whoever may create an Integration can then reach what this process can reach there.")
-	fs.BoolVar(&o.AllowInsecureTargets, "allow-insecure-targets", o.AllowInsecureTargets,
-		"Take kubeconfigs of targets with insecure-skip-tls-verify.")
+	o.Outbound.AddFlags(groups)
 }
 
 // Validate returns everything that is wrong with the options.
@@ -71,27 +41,7 @@ func (o *Controllers) Validate() error {
 	if o.Workers < 1 || o.Workers > 1000 {
 		errs = append(errs, fmt.Errorf("--workers is %d, it must be from 1 to 1000", o.Workers))
 	}
-	if o.TargetQPS <= 0 {
-		errs = append(errs, fmt.Errorf("--target-qps is %v, it must be over 0", o.TargetQPS))
-	}
-	if o.TargetBurst < 1 {
-		errs = append(errs, fmt.Errorf("--target-burst is %d, it must be at least 1", o.TargetBurst))
-	}
-	if o.RewritesFile != "" {
-		if info, err := os.Stat(o.RewritesFile); err != nil {
-			errs = append(errs, fmt.Errorf("--rewrites-file: %w", err))
-		} else if info.IsDir() {
-			errs = append(errs, fmt.Errorf("--rewrites-file: %s is a directory", o.RewritesFile))
-		}
-	}
-	if o.ChartsDir != "" {
-		if info, err := os.Stat(o.ChartsDir); err != nil {
-			errs = append(errs, fmt.Errorf("--charts-dir: %w", err))
-		} else if !info.IsDir() {
-			errs = append(errs, fmt.Errorf("--charts-dir: %s is no directory", o.ChartsDir))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.Outbound.Validate())...)
 }
 
 // LeaderElection says whether replicas take turns, and how.

@@ -52,8 +52,8 @@ func (o *Server) Complete() error {
 			cert.CertDirectory = filepath.Join(o.Etcd.DataDir, "certs")
 		}
 	}
-	if o.Controllers.CacheDir == "" && o.Etcd.DataDir != "" {
-		o.Controllers.CacheDir = filepath.Join(o.Etcd.DataDir, "cache")
+	if outbound := o.Controllers.Outbound; outbound.CacheDir == "" && o.Etcd.DataDir != "" {
+		outbound.CacheDir = filepath.Join(o.Etcd.DataDir, "cache")
 	}
 	return o.API.Complete()
 }

@@ -137,7 +137,7 @@ func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (tim
 	}
 	// Before anything is asked of the API: what finds no slot comes here again
 	// and again.
-	release, ok := c.slots.take(targetOf(cached), c.Slots)
+	release, ok := c.slots.take(cached.TargetKey(), c.Slots)
 	if !ok {
 		return pace.Jitter(slotRetry), nil
 	}
@@ -199,7 +199,7 @@ func (c *Controller) operate(ctx context.Context, key types.NamespacedName, rele
 // observe gathers what a decision depends on.
 func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Installation) (observed, error) {
 	o := observed{installation: installation, now: time.Now()}
-	targetKey := targetOf(installation)
+	targetKey := installation.TargetKey()
 	var err error
 	o.target, err = c.Targets.IntegrationTargets(targetKey.Namespace).Get(targetKey.Name)
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -275,8 +275,4 @@ func (c *Controller) write(ctx context.Context, installation *v1alpha1.Installat
 
 func setCondition(i *v1alpha1.Installation, kind string, value metav1.ConditionStatus, reason, message string) {
 	status.Set(&i.Status.Conditions, i.Generation, kind, value, reason, message)
-}
-
-func targetOf(i *v1alpha1.Installation) types.NamespacedName {
-	return types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Target}
 }

@@ -145,7 +145,7 @@ func equalDrift(a, b []v1alpha1.DriftedResource) bool {
 
 // correct undoes drift.
 func (c *Controller) correct(ctx context.Context, o observed) error {
-	connection, connected := c.Connections.Get(targetOf(o.installation))
+	connection, connected := c.Connections.Get(o.installation.TargetKey())
 	method, known := c.Installers[methodOf(o.installation)]
 	if !connected || !known {
 		return nil

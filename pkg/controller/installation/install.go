@@ -13,9 +13,9 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
-	"ksit.io/ksit/pkg/controller/sources"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/sources"
 )
 
 // grace is how much longer than its timeout an operation may take to end.
@@ -28,7 +28,7 @@ var errSourcesMoved = errors.New("the ConfigMaps or Secrets have changed")
 // install installs or upgrades, and reports how that ended. It calls waiting
 // when all that is left is to wait.
 func (c *Controller) install(ctx context.Context, o observed, waiting func()) error {
-	connection, connected := c.Connections.Get(targetOf(o.installation))
+	connection, connected := c.Connections.Get(o.installation.TargetKey())
 	if !connected {
 		return nil
 	}

@@ -73,7 +73,7 @@ func (m *memories) forget(key types.NamespacedName) {
 func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Duration, error) {
 	i := o.installation
 	key := types.NamespacedName{Namespace: i.Namespace, Name: i.Name}
-	connection, connected := c.Connections.Get(targetOf(i))
+	connection, connected := c.Connections.Get(i.TargetKey())
 	if !connected {
 		return 0, nil
 	}

@@ -18,7 +18,7 @@ import (
 // to install what the spec asks for have failed. The Installation is Stalled
 // then: what runs is not what is asked for.
 func (c *Controller) rollback(ctx context.Context, o observed, waiting func()) error {
-	connection, connected := c.Connections.Get(targetOf(o.installation))
+	connection, connected := c.Connections.Get(o.installation.TargetKey())
 	method, known := c.Installers[methodOf(o.installation)]
 	if !connected || !known {
 		return nil

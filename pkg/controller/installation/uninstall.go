@@ -53,7 +53,7 @@ func (c *Controller) disown(ctx context.Context, o observed) error {
 
 func (c *Controller) leave(ctx context.Context, o observed, way departure) error {
 	i := o.installation
-	connection, connected := c.Connections.Get(targetOf(i))
+	connection, connected := c.Connections.Get(i.TargetKey())
 	if !connected {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/pace"
-	"ksit.io/ksit/pkg/controller/sources"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/sources"
 )
 
 // How often the ConfigMaps and Secrets that an Integration refers to are read:

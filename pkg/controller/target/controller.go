@@ -6,7 +6,6 @@
 package target
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -30,12 +28,6 @@ import (
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
 )
 
-// Secrets reads the Secrets of the host cluster, one by one: KSIT asks for no
-// right to list or watch them.
-type Secrets interface {
-	Get(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error)
-}
-
 // Metrics is told whether a target answers.
 type Metrics interface {
 	SetConnection(target types.NamespacedName, connected bool)
@@ -47,7 +39,7 @@ type Controller struct {
 	Client        client.KsitV1alpha1Interface
 	Targets       listers.IntegrationTargetLister
 	Installations *index.Installations
-	Secrets       Secrets
+	Secrets       cluster.Secrets
 	Connections   *cluster.Set
 	Events        events.EventRecorder
 	Metrics       Metrics
@@ -113,42 +105,13 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 
 // look reads the kubeconfig, connects and probes.
 func (c *Controller) look(ctx context.Context, target *v1alpha1.IntegrationTarget) sight {
-	secretName := types.NamespacedName{Namespace: target.Namespace, Name: target.Spec.KubeconfigSecret}
-	kubeconfig, refusal := c.kubeconfig(ctx, secretName)
+	connection, refusal := c.Connections.ConnectTarget(ctx, c.Secrets, target)
 	if refusal != nil {
 		return sight{refusal: refusal}
-	}
-	connection, err := c.Connections.Connect(ctx, types.NamespacedName{Namespace: target.Namespace, Name: target.Name}, kubeconfig)
-	if err != nil {
-		return sight{refusal: &cluster.Finding{
-			Status:  metav1.ConditionFalse,
-			Reason:  cmp.Or(string(cluster.ReasonOf(err)), "KubeconfigUnusable"),
-			Message: fmt.Sprintf("Secret %s: %v", secretName.Name, err),
-		}}
 	}
 	probe, cancel := context.WithTimeout(ctx, pace.Timeout(target))
 	defer cancel()
 	return sight{info: connection.Info(), report: connection.Probe(probe)}
-}
-
-// kubeconfig returns the kubeconfig of a Secret, or why there is none.
-func (c *Controller) kubeconfig(ctx context.Context, name types.NamespacedName) ([]byte, *cluster.Finding) {
-	secret, err := c.Secrets.Get(ctx, name)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, &cluster.Finding{Status: metav1.ConditionFalse, Reason: "SecretMissing",
-			Message: fmt.Sprintf("there is no Secret %s in this namespace: create it with the kubeconfig under the key `kubeconfig`", name.Name)}
-	case err != nil:
-		return nil, &cluster.Finding{Status: metav1.ConditionUnknown, Reason: "SecretUnreadable",
-			Message: fmt.Sprintf("reading Secret %s failed: %s", name.Name, apierrors.ReasonForError(err))}
-	}
-	for _, key := range []string{"kubeconfig", "value"} {
-		if data, found := secret.Data[key]; found {
-			return data, nil
-		}
-	}
-	return nil, &cluster.Finding{Status: metav1.ConditionFalse, Reason: "SecretIncomplete",
-		Message: fmt.Sprintf("Secret %s has neither the key `kubeconfig` nor the key `value`", name.Name)}
 }
 
 // tolerated counts a failure to reach a target that was ready, and tells

@@ -38,6 +38,8 @@ type Connection struct {
 	info   Info
 	config *rest.Config
 	base   *http.Transport
+	// upgrades carries requests that change the protocol, for ActAs.
+	upgrades *upgradeTransport
 
 	kubernetes kubernetes.Interface
 	dynamic    dynamic.Interface
@@ -58,6 +60,9 @@ func newConnection(name types.NamespacedName, parsed *rest.Config, info Info) (*
 		return nil, err
 	}
 	c := &Connection{name: name, info: info, config: config, base: base, closed: make(chan struct{})}
+	if c.upgrades, err = newUpgradeTransport(parsed); err != nil {
+		return nil, err
+	}
 	client := &http.Client{Transport: config.Transport}
 
 	typed := rest.CopyConfig(config)
@@ -126,5 +131,6 @@ func (c *Connection) close() {
 		close(c.closed)
 		c.workloads.close()
 		c.base.CloseIdleConnections()
+		c.upgrades.base.CloseIdleConnections()
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"ksit.io/ksit/pkg/installer/manifest"
 	"ksit.io/ksit/pkg/live"
 	"ksit.io/ksit/pkg/rewrite"
+	"ksit.io/ksit/pkg/targetproxy"
 	"ksit.io/ksit/pkg/version"
 )
 
@@ -63,7 +64,7 @@ func (r *outbound) serveLive(config *apiserver.Config, hostConfig *rest.Config) 
 	}
 	reader := host.NewReader(hostClient)
 	targets := &live.Targets{Client: client.KsitV1alpha1(), Secrets: reader.Secrets(), Connections: r.connections}
-	_ = targets
+	config.TargetProxy = targetproxy.New(targets, targetproxy.Options{})
 	return nil
 }
 

@@ -19,13 +19,17 @@ import (
 
 // StorageProvider makes the storage of every kind. What subresources need
 // besides etcd becomes a field of it.
-type StorageProvider struct{}
+type StorageProvider struct {
+	// TargetProxy passes requests on to targets. The subresource proxy is not
+	// served without it.
+	TargetProxy targetstorage.Proxy
+}
 
 // NewRESTStorage connects to the storage of every kind and maps the resources
 // of each served version to it. A kind has one store, which all versions share:
 // a store holds a watch cache. When it fails, nothing is left open.
-func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
-	resources, err := newResources(set, getter)
+func (p StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
+	resources, err := p.newResources(set, getter)
 	if err != nil {
 		return genericapiserver.APIGroupInfo{}, err
 	}
@@ -34,7 +38,7 @@ func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOption
 	return info, nil
 }
 
-func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
+func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
 	resources := map[string]rest.Storage{}
 	defer func() {
 		if err != nil {
@@ -50,6 +54,9 @@ func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[stri
 	}
 	resources["integrationtargets"] = targets.IntegrationTarget
 	resources["integrationtargets/status"] = targets.Status
+	if p.TargetProxy != nil {
+		resources["integrationtargets/proxy"] = targetstorage.NewProxyREST(targets.IntegrationTarget, p.TargetProxy)
+	}
 
 	integrations, err := integrationstorage.New(set.Scheme, getter)
 	if err != nil {

@@ -49,6 +49,12 @@ type fixture struct {
 // the functions given.
 func start(t *testing.T, prepare ...func(*apiserver.Server)) *fixture {
 	t.Helper()
+	return startWith(t, func(*apiserver.Config) {}, prepare...)
+}
+
+// startWith is start for a server that is configured in some other way.
+func startWith(t *testing.T, configure func(*apiserver.Config), prepare ...func(*apiserver.Server)) *fixture {
+	t.Helper()
 	storage, err := etcd.Open(t.Context(), etcd.Options{Dir: t.TempDir(), UnsafeNoFsync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +65,7 @@ func start(t *testing.T, prepare ...func(*apiserver.Server)) *fixture {
 		}
 	})
 	config := newConfig(t, storage.Endpoint())
+	configure(config)
 	f := &fixture{etcd: storage, stopped: make(chan struct{})}
 
 	completed, err := config.Complete()

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 )
 
 // maxStatus bounds how much of a refusal is read to see who is refused.
@@ -33,7 +33,7 @@ func newAnswers() answers {
 
 // check returns the error that the caller gets for an answer which is not for
 // him: one that refuses KSIT, or leads elsewhere.
-func (a answers) check(target types.NamespacedName, response *http.Response) error {
+func (a answers) check(target types.NamespacedName, as rest.ImpersonationConfig, response *http.Response) error {
 	switch code := response.StatusCode; {
 	case code >= 300 && code < 400 && response.Header.Get("Location") != "":
 		return badGateway(fmt.Sprintf("the API server of IntegrationTarget %s redirects this request, which is not followed", target))
@@ -42,8 +42,8 @@ func (a answers) check(target types.NamespacedName, response *http.Response) err
 			return apierrors.NewServiceUnavailable(fmt.Sprintf("the API server of IntegrationTarget %s does not accept the credentials of its kubeconfig", target))
 		}
 	case code == http.StatusForbidden:
-		if status := a.status(response); status != nil && refusesImpersonation(status) {
-			return missingRight(target, status.Details)
+		if status := a.status(response); status != nil {
+			return missingRight(target, as, status)
 		}
 	}
 	return nil
@@ -56,14 +56,14 @@ func (a answers) status(response *http.Response) *metav1.Status {
 		return nil
 	}
 	head, err := io.ReadAll(io.LimitReader(response.Body, maxStatus))
-	rest := io.Reader(response.Body)
+	remaining := io.Reader(response.Body)
 	if err != nil {
-		rest = failing{err}
+		remaining = failing{err}
 	}
 	response.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), rest), response.Body}
+	}{io.MultiReader(bytes.NewReader(head), remaining), response.Body}
 	if err != nil {
 		return nil
 	}
@@ -78,29 +78,6 @@ func (a answers) status(response *http.Response) *metav1.Status {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-// refusesImpersonation tells the target's refusal to impersonate from that of
-// what the caller asks for. Nobody but KSIT asks a target to impersonate in
-// these requests.
-func refusesImpersonation(status *metav1.Status) bool {
-	return status.Details != nil && strings.Contains(status.Message, "cannot impersonate")
-}
-
-func missingRight(target types.NamespacedName, details *metav1.StatusDetails) error {
-	group := ""
-	if details.Group != "" {
-		group = "." + details.Group
-	}
-	right := fmt.Sprintf("impersonate on %s%s %q", details.Kind, group, details.Name)
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure,
-		Code:   http.StatusForbidden,
-		Reason: metav1.StatusReasonForbidden,
-		Message: fmt.Sprintf("the account of the kubeconfig of IntegrationTarget %s may not act as you on the cluster: it lacks the verb %s there. "+
-			"Nothing was done. An administrator of the cluster can grant it", target, right),
-		Details: &metav1.StatusDetails{Group: details.Group, Kind: details.Kind, Name: details.Name},
-	}}
-}
 
 // badGateway is an error of the API for a target whose answer cannot be passed.
 func badGateway(message string) error {

@@ -29,6 +29,9 @@ func location(endpoint, path string, requested *url.URL) (*url.URL, error) {
 	if strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") {
 		return nil, errors.New("the path holds an escaped slash or backslash")
 	}
+	if strings.Contains(escaped, "//") {
+		return nil, errors.New("the path holds an empty segment (//)")
+	}
 	if path == "" {
 		path = "/"
 	}

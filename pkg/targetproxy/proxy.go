@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	restclient "k8s.io/client-go/rest"
 
 	"ksit.io/ksit/pkg/apis/ksit"
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -81,7 +82,7 @@ func (p *Proxy) Connect(ctx context.Context, target *v1alpha1.IntegrationTarget,
 		return nil, forbidden(name, fmt.Errorf("a user cannot be passed on as he is: %w", err))
 	}
 	return &passage{
-		proxy: p, target: name, caller: as.UserName, path: path,
+		proxy: p, target: name, as: as, path: path,
 		connection: connection, transport: transport, responder: responder,
 	}, nil
 }
@@ -93,12 +94,13 @@ func (p *Proxy) Stop() { p.running.stop() }
 
 // passage is one request on its way.
 type passage struct {
-	proxy        *Proxy
-	target       types.NamespacedName
-	caller, path string
-	connection   *cluster.Connection
-	transport    http.RoundTripper
-	responder    rest.Responder
+	proxy      *Proxy
+	target     types.NamespacedName
+	as         restclient.ImpersonationConfig
+	path       string
+	connection *cluster.Connection
+	transport  http.RoundTripper
+	responder  rest.Responder
 }
 
 // ServeHTTP implements http.Handler.
@@ -109,7 +111,7 @@ func (g *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	where.RawQuery = r.URL.RawQuery
-	leave, ok := g.proxy.gate.enter(g.target, g.caller)
+	leave, ok := g.proxy.gate.enter(g.target, g.as.UserName)
 	if !ok {
 		g.responder.Error(apierrors.NewTooManyRequests(fmt.Sprintf("too many requests are being passed on to IntegrationTarget %s, or too many of yours", g.target), 1))
 		return
@@ -152,7 +154,7 @@ func (g *passage) reverse(ctx context.Context, where *url.URL) *httputil.Reverse
 			return &without, nil
 		}),
 		ModifyResponse: func(response *http.Response) error {
-			if err := g.proxy.answers.check(g.target, response); err != nil {
+			if err := g.proxy.answers.check(g.target, g.as, response); err != nil {
 				return err
 			}
 			inbound(response.Header)

@@ -39,7 +39,8 @@ func NewOutbound() *Outbound {
 func (o *Outbound) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs := groups.FlagSet("targets and sources")
 	fs.Float32Var(&o.TargetQPS, "target-qps", o.TargetQPS,
-		"How many requests a second are sent to one target on average, by everything in this process.")
+		"How many requests a second are sent to one target on average, by everything in this process but users who use its API "+
+			"through KSIT (integrationtargets/proxy).")
 	fs.IntVar(&o.TargetBurst, "target-burst", o.TargetBurst,
 		"How many requests may be sent to one target at once, above --target-qps.")
 	fs.StringVar(&o.RewritesFile, "rewrites-file", o.RewritesFile,

@@ -40,13 +40,13 @@ func (c *Connection) ActAs(user rest.ImpersonationConfig) (http.RoundTripper, er
 	if err != nil {
 		return nil, fmt.Errorf("parsing the URL of the API server of %s: %w", c.name, err)
 	}
-	return &impersonator{endpoint: endpoint, headers: headers, plain: c.config.Transport, upgrades: c.upgrades}, nil
+	return &impersonator{endpoint: endpoint, headers: headers, relay: c.relay}, nil
 }
 
 type impersonator struct {
-	endpoint        *url.URL
-	headers         http.Header
-	plain, upgrades http.RoundTripper
+	endpoint *url.URL
+	headers  http.Header
+	relay    *relay
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -72,9 +72,9 @@ func (i *impersonator) RoundTrip(request *http.Request) (*http.Response, error) 
 		request.Header[name] = slices.Clone(values)
 	}
 	if upgrades {
-		return i.upgrades.RoundTrip(request)
+		return i.relay.upgrades.RoundTrip(request)
 	}
-	return i.plain.RoundTrip(request)
+	return i.relay.plain.RoundTrip(request)
 }
 
 func (i *impersonator) isBelow(u *url.URL) bool {

@@ -38,8 +38,8 @@ type Connection struct {
 	info   Info
 	config *rest.Config
 	base   *http.Transport
-	// upgrades carries requests that change the protocol, for ActAs.
-	upgrades *upgradeTransport
+	// relay carries the requests of ActAs.
+	relay *relay
 
 	kubernetes kubernetes.Interface
 	dynamic    dynamic.Interface
@@ -60,7 +60,7 @@ func newConnection(name types.NamespacedName, parsed *rest.Config, info Info) (*
 		return nil, err
 	}
 	c := &Connection{name: name, info: info, config: config, base: base, closed: make(chan struct{})}
-	if c.upgrades, err = newUpgradeTransport(parsed); err != nil {
+	if c.relay, err = newRelay(parsed, base); err != nil {
 		return nil, err
 	}
 	client := &http.Client{Transport: config.Transport}
@@ -131,6 +131,6 @@ func (c *Connection) close() {
 		close(c.closed)
 		c.workloads.close()
 		c.base.CloseIdleConnections()
-		c.upgrades.base.CloseIdleConnections()
+		c.relay.upgradeBase.CloseIdleConnections()
 	})
 }

@@ -36,7 +36,7 @@ type ociRegistry struct {
 // ociRepository is that of one chart in a registry, for one who asks.
 type ociRepository struct {
 	*remote.Repository
-	// location is what it is called in messages: without a rewrite.
+	// location is what it is called in messages.
 	location string
 	// scope is that of the client.
 	scope string
@@ -74,7 +74,7 @@ func (o *ociRegistry) get(ctx context.Context, location string, ref chartRef) (a
 	version, ok := ref.version.pick(versions)
 	if !ok {
 		return archive{}, installer.Errorf(installer.ReasonChartNotFound, "%s has no version %s; %s",
-			fetch.Redact(location), shorten(ref.version.text, 64), newest(versions))
+			repository.location, shorten(ref.version.text, 64), newest(versions))
 	}
 	return o.pull(ctx, repository, version)
 }
@@ -84,6 +84,7 @@ func (o *ociRegistry) get(ctx context.Context, location string, ref chartRef) (a
 func (o *ociRegistry) getTagged(ctx context.Context, location string, ref chartRef, version string) (archive, error) {
 	ctx, cancel := boundedOCI(ctx)
 	defer cancel()
+	location = fetch.Redact(location)
 	at := strings.LastIndexByte(location, ':')
 	if at <= strings.LastIndexByte(location, '/') {
 		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "the URL of chart %s in its index has no tag", ref.chart)
@@ -118,9 +119,9 @@ func (o *ociRegistry) open(location string, ref chartRef) (*ociRepository, error
 	inner.TagListPageSize = tagsPerPage
 	inner.TagListMaxPages = maxTagPages
 	inner.ReferrerListMaxPages = 1
-	r := &ociRepository{Repository: inner, location: location, access: ref.access}
+	r := &ociRepository{Repository: inner, location: placeOf(o.rewrites, location), access: ref.access}
 	if err := o.authenticate(r, ref.repository, rewritten || o.rewrites.Trusted(u)); err != nil {
-		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", fetch.Redact(location), err)
+		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", r.location, err)
 	}
 	return r, nil
 }

@@ -196,6 +196,8 @@ func TestOCI(t *testing.T) {
 			if err != nil || found.version != "1.0.0" {
 				t.Error(found.version, err)
 			}
+			_, err = s.get(t.Context(), reference(t, from, "none", "1.0.0"))
+			wantReason(t, err, installer.ReasonChartNotFound, false, from+"/none (rewritten to "+to+"/none)")
 		})
 	}
 	t.Run("from an index", func(t *testing.T) {

@@ -155,9 +155,19 @@ func (s *sources) indexed(ctx context.Context, client *fetch.Client, ref chartRe
 		version, ok = ref.version.pick(found.list())
 	}
 	if !ok {
-		return found, "", notFound(fetch.Redact(ref.repository), ref, found)
+		return found, "", notFound(placeOf(s.rewrites, ref.repository), ref, found)
 	}
 	return found, version, nil
+}
+
+// placeOf returns what a place is called in messages, with where the operator has it
+// instead.
+func placeOf(rewrites *rewrite.Table, location string) string {
+	target, rewritten := rewrites.URL(location)
+	if !rewritten {
+		return fetch.Redact(location)
+	}
+	return fmt.Sprintf("%s (rewritten to %s)", fetch.Redact(location), fetch.Redact(target))
 }
 
 // notFound says what there is instead.

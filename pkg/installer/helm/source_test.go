@@ -124,6 +124,8 @@ func TestRepository(t *testing.T) {
 		if err != nil || found.version != "1.0.0" {
 			t.Error(found.version, err)
 		}
+		_, err = newSources(t, Options{Rewrites: table}, fetch.Options{}).get(t.Context(), reference(t, "https://charts.example.com/web", "web", "9.9.9"))
+		wantReason(t, err, installer.ReasonChartNotFound, false, "https://charts.example.com/web (rewritten to "+repo.URL+")")
 	})
 }
 

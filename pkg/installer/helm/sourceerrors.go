@@ -42,7 +42,6 @@ func fetchError(ctx context.Context, err error, access *fetch.Access, what strin
 // failed gives an error of a registry its reason. The texts of a registry are
 // not passed on: they come from wherever a tenant pointed.
 func (r *ociRepository) failed(ctx context.Context, err error, what string) error {
-	what = fetch.Redact(what)
 	var response *errcode.ErrorResponse
 	switch {
 	case ctx.Err() != nil:

@@ -198,6 +198,31 @@ func TestOCI(t *testing.T) {
 			}
 		})
 	}
+	t.Run("allowed sources", func(t *testing.T) {
+		token := serveCharts(t)
+		server.push(t, "guarded/web", "1.0.0", packChart(t, "web", "1.0.0", nil), chartMediaTypes[0])
+		server.guard = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/v2/guarded/") {
+				return true
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+token.URL+`/token",service="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return false
+		}
+		defer func() { server.guard = nil }()
+		list, err := fetch.ParseAllowedSources([]string{base, "oci://" + host + "/guarded"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSources(t, Options{AllowLocalSources: true}, fetch.Options{AllowLocal: true, Allowed: list})
+		if found, err := s.get(t.Context(), reference(t, base, "web", "1.0.0")); err != nil || found.version != "1.0.0" {
+			t.Error(found.version, err)
+		}
+		for _, repository := range []string{"oci://" + host + "/other", "oci://" + host, "oci://" + host + "/guarded"} {
+			_, err := s.get(t.Context(), reference(t, repository, "web", "1.0.0"))
+			wantReason(t, err, installer.ReasonSourceRefused, true, "--allowed-sources")
+		}
+	})
 	t.Run("from an index", func(t *testing.T) {
 		repo := serveCharts(t)
 		repo.index["web"] = []string{"  - name: web\n    version: 1.0.0\n    urls: [\"" + base + "/web:1.0.0\"]\n"}

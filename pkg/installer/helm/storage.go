@@ -29,6 +29,7 @@ import (
 
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -99,6 +100,14 @@ func (d *secretsDriver) Get(key string) (*release.Release, error) {
 	}
 	if rel.Info == nil || rel.Chart == nil || rel.Chart.Metadata == nil {
 		return nil, fmt.Errorf("the release Secret %s/%s is incomplete", d.namespace, key)
+	}
+	// Helm reads these without a bound.
+	err = eachDocument(strings.NewReader(rel.Manifest), func([]byte) error { return nil })
+	for _, hook := range rel.Hooks {
+		err = errors.Join(err, safeyaml.Bounded([]byte(hook.Manifest)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the release Secret %s/%s: %w", d.namespace, key, err)
 	}
 	rel.Labels = userLabels(secret.Labels)
 	d.read[key], d.versions[key] = &rel, secret.ResourceVersion

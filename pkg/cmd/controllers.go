@@ -73,6 +73,10 @@ func newInstallers(o *options.Controllers) (map[v1alpha1.InstallMethod]installer
 			return nil, err
 		}
 	}
+	allowed, err := fetch.ParseAllowedSources(o.AllowedSources)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-sources: %w", err)
+	}
 	var cacheBytes int64 // The default, which is meant for memory.
 	if o.CacheDir != "" {
 		cacheBytes = diskCacheBytes
@@ -80,6 +84,7 @@ func newInstallers(o *options.Controllers) (map[v1alpha1.InstallMethod]installer
 	client, err := fetch.NewClient(fetch.Options{
 		Rewrites:   rewrites,
 		AllowLocal: o.AllowLocalSources,
+		Allowed:    allowed,
 		CacheDir:   o.CacheDir,
 		CacheBytes: cacheBytes,
 		UserAgent:  "ksit/" + version.Get().GitVersion,
@@ -93,6 +98,7 @@ func newInstallers(o *options.Controllers) (map[v1alpha1.InstallMethod]installer
 		ChartsDir:         o.ChartsDir,
 		CacheDir:          o.CacheDir,
 		AllowLocalSources: o.AllowLocalSources,
+		Lookup:            helm.LookupPolicy(o.ChartLookup),
 	})
 	if err != nil {
 		return nil, err

@@ -69,6 +69,10 @@ func unreachable(err error, endpoint string) Finding {
 		return no("CertificateInvalid", "the certificate of the API server at %s cannot be verified", host)
 	case alert || header || errors.Is(err, http.ErrSchemeMismatch):
 		return no("TLSFailed", "no TLS connection to %s", host)
+	case errors.Is(err, errRedirect):
+		return no("Redirected", "the API server at %s answers with a redirect, which is not followed: name the address that it leads to in the kubeconfig", host)
+	case errors.Is(err, errTooMuchSaid):
+		return no("TooLarge", "the API server at %s answers with more than is read", host)
 	case errors.Is(err, errNotKubernetes):
 		return no("NotKubernetes", "what answers at %s is not a Kubernetes API server", host)
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -27,7 +27,7 @@ func (c *Connection) Explain(err error) Finding {
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		s := status.Status()
 		if s.Code >= 400 && s.Code < 500 && s.Code != http.StatusTooManyRequests {
-			return Finding{metav1.ConditionTrue, string(s.Reason), s.Message}
+			return Finding{metav1.ConditionTrue, short(s.Reason), s.Message}
 		}
 	}
 	return unreachable(err, c.info.Endpoint)
@@ -47,7 +47,7 @@ func unreachable(err error, endpoint string) Finding {
 
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		s := status.Status()
-		return no("ServerError", "the API server at %s answers with an error: %d %s", host, s.Code, s.Reason)
+		return no("ServerError", "the API server at %s answers with an error: %d %s", host, s.Code, short(s.Reason))
 	}
 	if lookup, ok := errors.AsType[*net.DNSError](err); ok && !lookup.IsTimeout {
 		return no("NameNotFound", "the name of the API server, %s, cannot be resolved", host)
@@ -89,6 +89,14 @@ func unreachable(err error, endpoint string) Finding {
 	default:
 		return no("ConnectionFailed", "the connection to %s failed", host)
 	}
+}
+
+// short is a reason of a target, unless it is longer than any.
+func short(reason metav1.StatusReason) string {
+	if len(reason) > 64 {
+		return "of its own"
+	}
+	return string(reason)
 }
 
 func timedOut(err error) bool {

@@ -130,6 +130,30 @@ func TestHugeAnswers(t *testing.T) {
 	}
 }
 
+// TestHugeVersionAndReasons has an API server whose words are of any length. They
+// get into no finding.
+func TestHugeVersionAndReasons(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for name, answer := range map[string]struct {
+		code int
+		body string
+		want string
+	}{
+		"a version": {http.StatusOK, `{"gitVersion":"` + long + `"}`, "NotKubernetes"},
+		"an error":  {http.StatusInternalServerError, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":500,"reason":"` + long + `","message":"` + long + `"}`, "ServerError"},
+	} {
+		c := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(answer.code)
+			_, _ = io.WriteString(w, answer.body)
+		})
+		report := c.Probe(t.Context())
+		if report.Reachable.Reason != answer.want || len(report.Reachable.Message) > 1024 || report.Version != "" {
+			t.Errorf("%s: %s, a message of %d bytes, a version of %d", name, report.Reachable.Reason, len(report.Reachable.Message), len(report.Version))
+		}
+	}
+}
+
 // TestEndlessDiscovery has an API server that says it serves everything. None of
 // it is asked for.
 func TestEndlessDiscovery(t *testing.T) {

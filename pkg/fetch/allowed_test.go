@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -197,4 +198,51 @@ func TestAllowedOnTheWay(t *testing.T) {
 	if reached.Load() != 0 {
 		t.Errorf("%d requests reached a server that is not allowed", reached.Load())
 	}
+}
+
+// FuzzPermit makes sure that what is permitted is at the host, and below the
+// path, that a client would ask for.
+func FuzzPermit(f *testing.F) {
+	for _, seed := range []string{
+		"https://charts.example.com/stable/x", "https://charts.example.com/stable/%2e%2e/x", "https://a.example.org/x", "https://a@charts.example.com/stable",
+		"https://charts.example.com:443/stable", "https://\uff43harts.example.com/stable", "oci://charts.example.com/stable", "https://evil/.example.org",
+	} {
+		f.Add(seed)
+	}
+	list, err := ParseAllowedSources([]string{"https://charts.example.com/stable", "https://*.example.org"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		u, err := url.Parse(raw)
+		if err != nil || list.check(u, "it") != nil {
+			return
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, raw, nil)
+		if err != nil {
+			t.Fatalf("permitted, but no URL: %v", err)
+		}
+		host := strings.ToLower(request.URL.Hostname())
+		below := path.Clean(request.URL.Path) + "/"
+		switch {
+		case !strings.EqualFold(request.URL.Scheme, "https"), request.URL.User != nil, request.URL.Port() != "" && request.URL.Port() != "443":
+			t.Errorf("%q is permitted", raw)
+		case host == "charts.example.com" && strings.HasPrefix(below, "/stable/"):
+		case strings.HasSuffix(host, ".example.org"):
+		default:
+			t.Errorf("%q is permitted: host %q, path %q", raw, host, below)
+		}
+	})
+}
+
+func FuzzParseAllowedSources(f *testing.F) {
+	for _, seed := range []string{"https://charts.example.com/stable/", "*.example.com", "oci://ghcr.io", "https://*", "[::1]"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, entry string) {
+		list, err := ParseAllowedSources([]string{entry})
+		if err == nil && list.everything() {
+			t.Errorf("%q allows everything", entry)
+		}
+	})
 }

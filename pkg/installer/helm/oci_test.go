@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -229,6 +230,35 @@ func TestOCI(t *testing.T) {
 		found, err := s.get(t.Context(), reference(t, repo.URL, "web", "1.0.0"))
 		if err != nil || found.version != "1.0.0" {
 			t.Error(found.version, err)
+		}
+	})
+}
+
+// FuzzOCIReference makes sure that a repository is looked for at the host that
+// its URL names.
+func FuzzOCIReference(f *testing.F) {
+	for _, seed := range []string{"oci://ghcr.io/argoproj/argo-helm/argo-cd", "oci://docker.io/library/x", "oci://localhost:5000/x", "oci://a/b@sha256:0", "oci://a@b/c", "oci://[::1]/x", "oci://a/../b"} {
+		f.Add(seed)
+	}
+	client, err := fetch.NewClient(fetch.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	o := &ociRegistry{fetch: client}
+	f.Fuzz(func(t *testing.T, location string) {
+		r, err := o.open(location, chartRef{repository: location, chart: "x"})
+		if err != nil {
+			if !installer.IsTerminal(err) {
+				t.Errorf("error %v is not terminal", err)
+			}
+			return
+		}
+		u, err := url.Parse(location)
+		if err != nil {
+			t.Fatalf("opened, but no URL: %v", err)
+		}
+		if host := r.Reference.Host(); host != u.Host && (u.Host != "docker.io" || host != "registry-1.docker.io") {
+			t.Errorf("%q is at %q", location, host)
 		}
 	})
 }

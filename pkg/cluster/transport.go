@@ -39,20 +39,21 @@ func newTransport(config *rest.Config) (*rest.Config, *http.Transport, error) {
 	}
 	base := &http.Transport{
 		// The proxy of the process, if any: the operator's, not the tenant's.
-		Proxy:               utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment),
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     tlsConfig,
-		TLSHandshakeTimeout: handshakeTimeout,
-		IdleConnTimeout:     idleTimeout,
-		MaxIdleConnsPerHost: 4,
-		DisableCompression:  config.DisableCompression,
-		ForceAttemptHTTP2:   true,
+		Proxy:                  utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment),
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    4,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     config.DisableCompression,
+		ForceAttemptHTTP2:      true,
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter,
 			PingTimeout:     pingTimeout,
 		},
 	}
-	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), base)
+	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), newGuard(base))
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the transport to %s: %w", config.Host, err)
 	}

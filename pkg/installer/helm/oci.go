@@ -106,6 +106,9 @@ func boundedOCI(ctx context.Context) (context.Context, context.CancelFunc) {
 // open returns the repository that the rewrite table has for a location. What
 // it says is followed in the scheme, too: to http:// means plain HTTP.
 func (o *ociRegistry) open(location string, ref chartRef) (*ociRepository, error) {
+	if err := o.fetch.Permit(location); err != nil {
+		return nil, installer.Terminalf(installer.ReasonSourceRefused, "%s: %w", fetch.Redact(location), err)
+	}
 	target, rewritten := o.rewrites.URL(location)
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" {
@@ -142,11 +145,12 @@ func (o *ociRegistry) authenticate(r *ociRepository, named string, trusted bool)
 	if r.PlainHTTP {
 		scheme = "http"
 	}
-	if r.shown, err = client.Credentials(&url.URL{Scheme: scheme, Host: r.Reference.Host()}); err != nil {
+	site := &url.URL{Scheme: scheme, Host: r.Reference.Host()}
+	if r.shown, err = client.Credentials(site); err != nil {
 		return err
 	}
 	r.scope = client.Scope()
-	own := &auth.Client{Client: client.HTTPClient(trusted), Header: http.Header{"User-Agent": {"ksit"}}, Cache: auth.NewCache()}
+	own := &auth.Client{Client: client.HTTPClient(site, trusted), Header: http.Header{"User-Agent": {"ksit"}}, Cache: auth.NewCache()}
 	if r.shown.HasCredentials() {
 		own.Credential = auth.StaticCredential(r.Reference.Host(), auth.Credential{
 			Username: r.shown.Username, Password: r.shown.Password, AccessToken: r.shown.Token,

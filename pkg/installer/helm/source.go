@@ -112,6 +112,9 @@ func (s *sources) fromRepository(ctx context.Context, ref chartRef) (archive, er
 	if strings.HasPrefix(location, "oci://") {
 		return s.oci.getTagged(ctx, location, ref, version)
 	}
+	if err := client.Permit(location); err != nil {
+		return archive{}, fetchError(ctx, err, ref.access, fmt.Sprintf("chart %s %s", ref.chart, version))
+	}
 	got := archive{version: version, signatures: &repositorySignatures{client: client, location: location, access: ref.access}}
 	sum := strings.TrimPrefix(strings.ToLower(entry.Digest), "sha256:")
 	if data, ok := s.archives.get(client.Scope(), sum); ok {

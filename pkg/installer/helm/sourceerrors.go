@@ -26,6 +26,8 @@ func fetchError(ctx context.Context, err error, access *fetch.Access, what strin
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, "fetching "+what)
+	case errors.Is(err, fetch.ErrNotAllowed):
+		return installer.Terminalf(installer.ReasonSourceRefused, "%s: %w", what, err)
 	case errors.Is(err, fetch.ErrRefused):
 		return installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", what, err)
 	case errors.Is(err, fetch.ErrTooLarge):
@@ -46,6 +48,8 @@ func (r *ociRepository) failed(ctx context.Context, err error, what string) erro
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, "fetching "+what)
+	case errors.Is(err, fetch.ErrNotAllowed):
+		return installer.Terminalf(installer.ReasonSourceRefused, "%s: %w", what, bareURLError(err))
 	case errors.Is(err, fetch.ErrRefused):
 		return installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", what, bareURLError(err))
 	case errors.Is(err, errdef.ErrNotFound):

@@ -9,6 +9,10 @@ export CGO_ENABLED ?= 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
 
+# How long each fuzz target runs, and below which directory they are.
+FUZZTIME ?= 30s
+FUZZ ?= pkg
+
 # The packages in which goroutines share state.
 RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/...
 
@@ -45,6 +49,10 @@ test-unit: ## Run the tests that need no cluster.
 .PHONY: test-e2e
 test-e2e: build tools ## Run the end-to-end tests on a bed of their own.
 	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -v ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.
+	hack/fuzz.sh $(FUZZTIME) $(FUZZ)
 
 .PHONY: soak
 soak: build tools ## Fifteen minutes of random faults and changes, and then all must be as it was asked for.

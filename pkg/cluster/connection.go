@@ -82,7 +82,7 @@ func newConnection(name types.NamespacedName, parsed *rest.Config, info Info) (*
 	if err != nil {
 		return nil, fmt.Errorf("making the discovery client for %s: %w", name, err)
 	}
-	c.discovery = memory.NewMemCacheClient(lookup)
+	c.discovery = memory.NewMemCacheClient(&boundedDiscovery{lookup})
 	c.mapper = newMapper(c.discovery)
 	c.workloads = newWorkloads(name, c.metadata)
 	return c, nil

@@ -39,7 +39,7 @@ func newTransport(config *rest.Config) (*rest.Config, *http.Transport, error) {
 		return nil, nil, refuse(ReasonCredentialsInvalid, "the certificates of the kubeconfig cannot be used")
 	}
 	base := newBase(config, tlsConfig)
-	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), base)
+	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), newGuard(base))
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the transport to %s: %w", config.Host, err)
 	}
@@ -59,14 +59,15 @@ func newTransport(config *rest.Config) (*rest.Config, *http.Transport, error) {
 func newBase(config *rest.Config, tlsConfig *tls.Config) *http.Transport {
 	return &http.Transport{
 		// The proxy of the process, if any: the operator's, not the tenant's.
-		Proxy:               utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment),
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     tlsConfig,
-		TLSHandshakeTimeout: handshakeTimeout,
-		IdleConnTimeout:     idleTimeout,
-		MaxIdleConnsPerHost: 4,
-		DisableCompression:  config.DisableCompression,
-		ForceAttemptHTTP2:   true,
+		Proxy:                  utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment),
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    4,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     config.DisableCompression,
+		ForceAttemptHTTP2:      true,
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter,
 			PingTimeout:     pingTimeout,

@@ -76,6 +76,10 @@ func newInstallers(o *options.Outbound) (map[v1alpha1.InstallMethod]installer.In
 			return nil, err
 		}
 	}
+	allowed, err := fetch.ParseAllowedSources(o.AllowedSources)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-sources: %w", err)
+	}
 	var cacheBytes int64 // The default, which is meant for memory.
 	if o.CacheDir != "" {
 		cacheBytes = diskCacheBytes
@@ -83,6 +87,7 @@ func newInstallers(o *options.Outbound) (map[v1alpha1.InstallMethod]installer.In
 	client, err := fetch.NewClient(fetch.Options{
 		Rewrites:   rewrites,
 		AllowLocal: o.AllowLocalSources,
+		Allowed:    allowed,
 		CacheDir:   o.CacheDir,
 		CacheBytes: cacheBytes,
 		UserAgent:  "ksit/" + version.Get().GitVersion,
@@ -96,6 +101,7 @@ func newInstallers(o *options.Outbound) (map[v1alpha1.InstallMethod]installer.In
 		ChartsDir:         o.ChartsDir,
 		CacheDir:          o.CacheDir,
 		AllowLocalSources: o.AllowLocalSources,
+		Lookup:            helm.LookupPolicy(o.ChartLookup),
 	})
 	if err != nil {
 		return nil, err

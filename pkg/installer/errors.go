@@ -14,6 +14,7 @@ type Reason string
 // The reasons. docs/troubleshooting.md says what to do for each.
 const (
 	ReasonRepositoryUnreachable Reason = "RepositoryUnreachable"
+	ReasonSourceRefused         Reason = "SourceRefused"
 	ReasonChartNotFound         Reason = "ChartNotFound"
 	ReasonChartInvalid          Reason = "ChartInvalid"
 	ReasonValuesInvalid         Reason = "ValuesInvalid"

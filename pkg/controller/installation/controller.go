@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +23,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -252,14 +252,9 @@ func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installati
 
 // release lets an Installation go.
 func (c *Controller) release(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
-	changed := installation.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerUninstall })
-	_, err := c.Client.Installations(installation.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("removing the finalizer of Installation %s/%s: %w", installation.Namespace, installation.Name, err)
+	released, err := finalizer.Remove(ctx, c.Client.Installations(installation.Namespace), installation, v1alpha1.FinalizerUninstall)
+	if err != nil || released == nil {
+		return err
 	}
 	if d.reason != "" {
 		c.Events.Eventf(installation, nil, "Normal", d.reason, "Uninstall", "%s", d.message)

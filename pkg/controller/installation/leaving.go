@@ -5,9 +5,9 @@ package installation
 
 import (
 	"fmt"
-	"slices"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/finalizer"
 )
 
 // maxDisowns is how often it is tried to take KSIT's marks off a target. What
@@ -17,7 +17,7 @@ const maxDisowns = 3
 // decideLeaving decides for an Installation that is being deleted.
 func decideLeaving(o observed) decision {
 	i := o.installation
-	if !slices.Contains(i.Finalizers, v1alpha1.FinalizerUninstall) {
+	if !finalizer.Has(i, v1alpha1.FinalizerUninstall) {
 		return decision{step: stepNone}
 	}
 	if !everTouched(i) {

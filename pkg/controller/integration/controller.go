@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -69,16 +70,11 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		// To plan by what was true before the last step would take it twice.
 		return settle, nil
 	}
-	if !slices.Contains(integration.Finalizers, v1alpha1.FinalizerInstallations) {
-		// Before the first Installation: nothing that was installed may be
-		// left behind by an Integration that goes unnoticed.
-		changed := integration.DeepCopy()
-		changed.Finalizers = append(changed.Finalizers, v1alpha1.FinalizerInstallations)
-		updated, err := c.Client.Integrations(key.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-		if err != nil {
-			return 0, ignoreGone(err, "adding the finalizer to Integration %s", key)
-		}
-		integration = updated
+	// Before the first Installation: nothing that was installed may be left behind
+	// by an Integration that goes unnoticed.
+	integration, err = finalizer.Add(ctx, c.Client.Integrations(key.Namespace), integration, v1alpha1.FinalizerInstallations)
+	if err != nil || integration == nil {
+		return 0, err
 	}
 	return c.advance(ctx, integration, there)
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/finalizer"
 )
 
 // leftOver is when an Integration that goes is looked at again, should an
@@ -148,7 +149,7 @@ func (c *Controller) delete(ctx context.Context, installation *v1alpha1.Installa
 // finish takes an Integration that is being deleted to its end: its
 // Installations go first, each after its uninstall.
 func (c *Controller) finish(ctx context.Context, integration *v1alpha1.Integration, existing map[string]*v1alpha1.Installation) (time.Duration, error) {
-	if !slices.Contains(integration.Finalizers, v1alpha1.FinalizerInstallations) {
+	if !finalizer.Has(integration, v1alpha1.FinalizerInstallations) {
 		return 0, nil
 	}
 	var failed error
@@ -172,10 +173,8 @@ func (c *Controller) finish(ctx context.Context, integration *v1alpha1.Integrati
 	if err != nil || left {
 		return leftOver, err
 	}
-	changed := integration.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerInstallations })
-	_, err = c.Client.Integrations(integration.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	return 0, ignoreGone(err, "removing the finalizer of Integration %s/%s", integration.Namespace, integration.Name)
+	_, err = finalizer.Remove(ctx, c.Client.Integrations(integration.Namespace), integration, v1alpha1.FinalizerInstallations)
+	return 0, err
 }
 
 // unseen tells whether there is an Installation that the cache does not show

@@ -21,6 +21,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
@@ -69,16 +70,14 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	if target.DeletionTimestamp != nil && len(installations) == 0 {
-		return 0, c.release(ctx, target)
+		// Nothing is installed on it any more: it may go.
+		_, err := finalizer.Remove(ctx, c.Client.IntegrationTargets(key.Namespace), target, v1alpha1.FinalizerInUse)
+		return 0, err
 	}
-	if target.DeletionTimestamp == nil && !slices.Contains(target.Finalizers, v1alpha1.FinalizerInUse) {
-		changed := target.DeepCopy()
-		changed.Finalizers = append(changed.Finalizers, v1alpha1.FinalizerInUse)
-		if target, err = c.Client.IntegrationTargets(key.Namespace).Update(ctx, changed, metav1.UpdateOptions{}); err != nil {
-			if apierrors.IsNotFound(err) {
-				return 0, nil
-			}
-			return 0, fmt.Errorf("adding the finalizer to IntegrationTarget %s: %w", key, err)
+	if target.DeletionTimestamp == nil {
+		target, err = finalizer.Add(ctx, c.Client.IntegrationTargets(key.Namespace), target, v1alpha1.FinalizerInUse)
+		if err != nil || target == nil {
+			return 0, err
 		}
 	}
 	if target.Spec.Suspend {
@@ -134,20 +133,6 @@ func (c *Controller) forget(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.failures, key)
-}
-
-// release lets a target go that nothing is installed on any more.
-func (c *Controller) release(ctx context.Context, target *v1alpha1.IntegrationTarget) error {
-	if !slices.Contains(target.Finalizers, v1alpha1.FinalizerInUse) {
-		return nil
-	}
-	changed := target.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerInUse })
-	_, err := c.Client.IntegrationTargets(target.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("removing the finalizer of IntegrationTarget %s/%s: %w", target.Namespace, target.Name, err)
-	}
-	return nil
 }
 
 // write writes the status, and an event when the target became ready or ceased

@@ -41,6 +41,9 @@ var (
 	decodeContext = regexp.MustCompile(`(?s)(error found in #\d+ byte of \.\.\.).*`)
 	// notMatching is how JSON schemas report a string.
 	notMatching = regexp.MustCompile(`'(?:[^'\\]|\\.)*' (does not match pattern|is not valid)`)
+	// notOfFormat is what follows: why a text is not of a format, in the words of
+	// whoever could not read it.
+	notOfFormat = regexp.MustCompile(`(is not valid [a-z-]+): [^\n]*`)
 	secretKey   = regexp.MustCompile(`(?i)passw|passphrase|secret|token|credential|private|apikey|api_key|auth|dsn|connectionstring|webhook`)
 	aWord       = regexp.MustCompile(`[\pL\pN_]+`)
 )
@@ -174,6 +177,7 @@ func (r *redactor) text(s string) string {
 	}
 	s = decodeContext.ReplaceAllString(s, "${1}"+redacted)
 	s = quotedValues.ReplaceAllString(s, "${1}"+redacted)
+	s = notOfFormat.ReplaceAllString(s, "${1}")
 	s = notMatching.ReplaceAllString(s, redacted+" ${1}")
 	return shorten(strings.Join(strings.Fields(s), " "), maxErrorBytes)
 }

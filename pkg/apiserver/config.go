@@ -26,6 +26,9 @@ type Config struct {
 	Generic *genericapiserver.RecommendedConfig
 	// Scheme holds the types that are served.
 	Scheme *scheme.Set
+	// Live looks at clusters for the subresources that ask one; nil serves none of
+	// these.
+	Live *rest.Live
 }
 
 // NewConfig returns a Config with the defaults of the library, for the caller to
@@ -45,6 +48,7 @@ func NewConfig() (*Config, error) {
 type completedConfig struct {
 	generic genericapiserver.CompletedConfig
 	scheme  *scheme.Set
+	live    *rest.Live
 }
 
 // CompletedConfig is what Complete returns.
@@ -59,7 +63,7 @@ func (c *Config) Complete() (CompletedConfig, error) {
 		return CompletedConfig{}, fmt.Errorf("invalid configuration of the API server: %w", err)
 	}
 	c.Generic.EffectiveVersion = released{c.Generic.EffectiveVersion}
-	return CompletedConfig{&completedConfig{generic: c.Generic.Complete(), scheme: c.Scheme}}, nil
+	return CompletedConfig{&completedConfig{generic: c.Generic.Complete(), scheme: c.Scheme, live: c.Live}}, nil
 }
 
 // validate refuses what the library takes as a wish: it lets everybody in when
@@ -91,7 +95,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the generic API server: %w", err)
 	}
-	group, err := rest.StorageProvider{}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
+	group, err := rest.StorageProvider{Live: c.live}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
 	if err != nil {
 		return nil, fmt.Errorf("building the storage of ksit.io: %w", err)
 	}

@@ -69,7 +69,7 @@ func TestResources(t *testing.T) {
 // stored today is read by every later KSIT.
 func TestStorageKeys(t *testing.T) {
 	backend := registrytest.New(t)
-	resources, err := newResources(backend.Set, backend.Getter)
+	resources, err := StorageProvider{}.newResources(backend.Set, backend.Getter)
 	if err != nil {
 		t.Fatal(err)
 	}

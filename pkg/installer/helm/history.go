@@ -1,0 +1,115 @@
+// Copyright The KSIT Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package helm
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/installer"
+)
+
+var (
+	_ installer.Historian = (*Installer)(nil)
+	_ installer.Previewer = (*Installer)(nil)
+)
+
+// maxDescription bounds what is told of how a revision came about: Helm puts the
+// errors of all objects into it.
+const maxDescription = 512
+
+// History implements installer.Historian. The revisions are those that Helm's own
+// history shows, whoever made them.
+func (i *Installer) History(ctx context.Context, conn *cluster.Connection, req installer.Request) ([]v1alpha1.ReleaseHistory, error) {
+	var histories []v1alpha1.ReleaseHistory
+	for _, recorded := range req.Recorded {
+		name := releaseName{Namespace: recorded.Namespace, Name: recorded.Name}
+		history := v1alpha1.ReleaseHistory{Name: name.Name, Namespace: name.Namespace}
+		var err error
+		if history.Revisions, err = i.revisions(ctx, conn, name, req); err != nil {
+			return nil, classify(ctx, err, fmt.Sprintf("release %s in namespace %s", name.Name, name.Namespace), nil)
+		}
+		histories = append(histories, history)
+	}
+	return histories, nil
+}
+
+func (i *Installer) revisions(ctx context.Context, conn *cluster.Connection, name releaseName, req installer.Request) ([]v1alpha1.ReleaseRevision, error) {
+	found, err := listRevisions(ctx, conn, name.Namespace, releaseQuery(name.Name))
+	if err != nil {
+		return nil, err
+	}
+	policy := v1alpha1.CRDPolicyCreateReplace
+	if req.AutoInstall != nil {
+		policy = cmp.Or(req.AutoInstall.CRDPolicy, policy)
+	}
+	redact := newRedactor(askedValues(req, false))
+	var out []v1alpha1.ReleaseRevision
+	// One at a time: each can be megabytes, and unpacks to more.
+	for n := len(found) - 1; n >= 0 && len(out) < v1alpha1.MaxRevisions; n-- {
+		r := found[n]
+		revision := v1alpha1.ReleaseRevision{Revision: int64(r.number), Status: r.status.String()}
+		stored, err := readRevision(ctx, conn, name.Namespace, r.secret)
+		switch {
+		case apierrors.IsNotFound(err):
+			continue // It fell out of the history meanwhile.
+		case isUnreadable(err):
+			revision.Description = "its Secret does not hold a release"
+		case err != nil:
+			return nil, err
+		default:
+			stored.describe(&revision, policy, redact)
+		}
+		out = append(out, revision)
+	}
+	return out, nil
+}
+
+// storedRevision is a stored release with what Helm noted down about it.
+type storedRevision struct {
+	storedRelease
+
+	Info struct {
+		LastDeployed time.Time `json:"last_deployed"`
+		Description  string    `json:"description"`
+	} `json:"info"`
+	Hooks []struct {
+		Manifest string `json:"manifest"`
+	} `json:"hooks"`
+}
+
+func readRevision(ctx context.Context, conn *cluster.Connection, namespace, secret string) (*storedRevision, error) {
+	s, err := conn.Kubernetes().CoreV1().Secrets(namespace).Get(ctx, secret, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the release Secret %s/%s: %w", namespace, secret, err)
+	}
+	var r storedRevision
+	if err := decodeRelease(s.Data[releaseKey], &r); err != nil {
+		return nil, unreadableError{fmt.Errorf("reading the release Secret %s/%s: %w", namespace, secret, err)}
+	}
+	return &r, nil
+}
+
+// describe tells of a revision what may be told: the values go into its digest
+// only, which is the one that is on the status.
+func (s *storedRevision) describe(r *v1alpha1.ReleaseRevision, policy v1alpha1.CRDPolicy, redact *redactor) {
+	if !s.Info.LastDeployed.IsZero() {
+		r.DeployedAt = &metav1.Time{Time: s.Info.LastDeployed.Truncate(time.Second)}
+	}
+	r.Chart, r.Version = shorten(s.chartName(), 253), shorten(s.chartVersion(), 128)
+	r.AppVersion = shorten(s.Chart.Metadata.AppVersion, 128)
+	r.Description = shorten(redact.text(s.Info.Description), maxDescription)
+	// Values that cannot be written as JSON were never installed.
+	r.Digest, _ = digest(s.chartName(), s.chartVersion(), s.Config, policy)
+}

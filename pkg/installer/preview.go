@@ -23,17 +23,17 @@ type Previewer interface {
 // Historian reads what a target keeps of the releases of a request. It writes
 // nothing.
 type Historian interface {
-	// History returns the revisions of every recorded release, the newest first,
-	// v1alpha1.MaxRevisions at most.
-	History(ctx context.Context, conn *cluster.Connection, req Request) ([]v1alpha1.ReleaseHistory, error)
+	// History returns the revisions of the recorded releases, the newest first,
+	// v1alpha1.MaxRevisions at most of each.
+	History(ctx context.Context, conn *cluster.Connection, query Query) ([]v1alpha1.ReleaseHistory, error)
 	// Manifest returns what the recorded releases consist of, without what is
 	// secret. A release or revision that is not there is an *Error with
 	// ReasonReleaseMissing.
-	Manifest(ctx context.Context, conn *cluster.Connection, query ManifestQuery) ([]v1alpha1.ReleaseManifest, error)
+	Manifest(ctx context.Context, conn *cluster.Connection, query Query) ([]v1alpha1.ReleaseManifest, error)
 }
 
-// ManifestQuery says of what the manifests are asked for.
-type ManifestQuery struct {
+// Query says of which releases something is asked.
+type Query struct {
 	// Request says whose the releases are, and which values came from Secrets.
 	Request Request
 	// SourcesUnknown is true where the sources of the request could not be read:
@@ -41,6 +41,7 @@ type ManifestQuery struct {
 	SourcesUnknown bool
 	// Release is the name of one; empty for all.
 	Release string
-	// Revision is one of Release, or of the only one; 0 for what is installed.
+	// Revision, which is for Manifest, is one of Release, or of the only one; 0
+	// for what is installed.
 	Revision int64
 }

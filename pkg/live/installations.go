@@ -61,7 +61,7 @@ func (i *Installations) History(ctx context.Context, inst *v1alpha1.Installation
 	if err != nil || asked == nil {
 		return history, err
 	}
-	history.Releases, err = asked.method.History(ctx, asked.connection, asked.request)
+	history.Releases, err = asked.method.History(ctx, asked.connection, i.query(ctx, inst, asked))
 	return history, explain(ctx, err, "reading the history")
 }
 
@@ -77,17 +77,24 @@ func (i *Installations) Manifest(ctx context.Context, inst *v1alpha1.Installatio
 	if err != nil || asked == nil {
 		return manifest, err
 	}
-	query := installer.ManifestQuery{Request: asked.request, Release: options.Release, Revision: options.Revision}
-	// What came from Secrets can only be told by reading them. Where that fails,
-	// everything counts as secret.
-	if query.Request.Sources, err = i.Sources.Read(ctx, inst.Namespace, inst.Spec.AutoInstall); err != nil {
-		query.SourcesUnknown = true
-	}
+	query := i.query(ctx, inst, asked)
+	query.Release, query.Revision = options.Release, options.Revision
 	manifest.Releases, err = asked.method.Manifest(ctx, asked.connection, query)
 	if reason := installer.ReasonOf(err); err != nil && reason == installer.ReasonReleaseMissing {
 		return nil, notFound(inst, err)
 	}
 	return manifest, explain(ctx, err, "reading the manifests")
+}
+
+// query asks about all releases. What came from Secrets can only be told by
+// reading them: where that fails, everything counts as secret.
+func (i *Installations) query(ctx context.Context, inst *v1alpha1.Installation, asked *asked) installer.Query {
+	query := installer.Query{Request: asked.request}
+	var err error
+	if query.Request.Sources, err = i.Sources.Read(ctx, inst.Namespace, inst.Spec.AutoInstall); err != nil {
+		query.SourcesUnknown = true
+	}
+	return query
 }
 
 // refuseOptions refuses what names no release of an Installation.

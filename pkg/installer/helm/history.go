@@ -28,13 +28,17 @@ const maxDescription = 512
 
 // History implements installer.Historian. The revisions are those that Helm's own
 // history shows, whoever made them.
-func (i *Installer) History(ctx context.Context, conn *cluster.Connection, req installer.Request) ([]v1alpha1.ReleaseHistory, error) {
+func (i *Installer) History(ctx context.Context, conn *cluster.Connection, query installer.Query) ([]v1alpha1.ReleaseHistory, error) {
+	asked := askedValues(query.Request, query.SourcesUnknown)
 	var histories []v1alpha1.ReleaseHistory
-	for _, recorded := range req.Recorded {
+	for _, recorded := range query.Request.Recorded {
+		if query.Release != "" && query.Release != recorded.Name {
+			continue
+		}
 		name := releaseName{Namespace: recorded.Namespace, Name: recorded.Name}
 		history := v1alpha1.ReleaseHistory{Name: name.Name, Namespace: name.Namespace}
 		var err error
-		if history.Revisions, err = i.revisions(ctx, conn, name, req); err != nil {
+		if history.Revisions, err = i.revisions(ctx, conn, name, crdPolicyOf(query.Request), asked); err != nil {
 			return nil, classify(ctx, err, fmt.Sprintf("release %s in namespace %s", name.Name, name.Namespace), nil)
 		}
 		histories = append(histories, history)
@@ -42,16 +46,11 @@ func (i *Installer) History(ctx context.Context, conn *cluster.Connection, req i
 	return histories, nil
 }
 
-func (i *Installer) revisions(ctx context.Context, conn *cluster.Connection, name releaseName, req installer.Request) ([]v1alpha1.ReleaseRevision, error) {
+func (i *Installer) revisions(ctx context.Context, conn *cluster.Connection, name releaseName, policy v1alpha1.CRDPolicy, asked map[string]any) ([]v1alpha1.ReleaseRevision, error) {
 	found, err := listRevisions(ctx, conn, name.Namespace, releaseQuery(name.Name))
 	if err != nil {
 		return nil, err
 	}
-	policy := v1alpha1.CRDPolicyCreateReplace
-	if req.AutoInstall != nil {
-		policy = cmp.Or(req.AutoInstall.CRDPolicy, policy)
-	}
-	redact := newRedactor(askedValues(req, false))
 	var out []v1alpha1.ReleaseRevision
 	// One at a time: each can be megabytes, and unpacks to more.
 	for n := len(found) - 1; n >= 0 && len(out) < v1alpha1.MaxRevisions; n-- {
@@ -66,11 +65,21 @@ func (i *Installer) revisions(ctx context.Context, conn *cluster.Connection, nam
 		case err != nil:
 			return nil, err
 		default:
-			stored.describe(&revision, policy, redact)
+			// Helm puts the errors of a target into a description, and those may
+			// quote values.
+			values := map[string]any{"asked": asked, "stored": suspect(stored.Config, asked)}
+			stored.describe(&revision, policy, newRedactor(values, name.Name, name.Namespace, stored.chartName()))
 		}
 		out = append(out, revision)
 	}
 	return out, nil
+}
+
+func crdPolicyOf(req installer.Request) v1alpha1.CRDPolicy {
+	if req.AutoInstall == nil {
+		return v1alpha1.CRDPolicyCreateReplace
+	}
+	return cmp.Or(req.AutoInstall.CRDPolicy, v1alpha1.CRDPolicyCreateReplace)
 }
 
 // storedRevision is a stored release with what Helm noted down about it.

@@ -256,7 +256,7 @@ func (b *bench) testHistoryAndManifest(t *testing.T) {
 	req = secretly(withValues(b.request("told", "told", "1.1.0"), map[string]any{"color": "blue"}), "hunter2-secret")
 	result := b.apply(t, req)
 	req.Recorded = result.Releases
-	histories, err := b.installer.History(t.Context(), b.conn, req)
+	histories, err := b.installer.History(t.Context(), b.conn, installer.Query{Request: req})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func (b *bench) testHistoryAndManifest(t *testing.T) {
 		t.Errorf("digest is %s, on the status it is %s", digest, result.Releases[0].Digest)
 	}
 
-	manifests, err := b.installer.Manifest(t.Context(), b.conn, installer.ManifestQuery{Request: req})
+	manifests, err := b.installer.Manifest(t.Context(), b.conn, installer.Query{Request: req})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,12 +284,12 @@ func (b *bench) testHistoryAndManifest(t *testing.T) {
 	if hook := strings.Index(m.Manifest, "name: hooked"); hook < strings.LastIndex(m.Manifest, "name: leaky") || m.Revision != 2 || m.Truncated {
 		t.Errorf("hooks are not last in %+v", m)
 	}
-	older, err := b.installer.Manifest(t.Context(), b.conn, installer.ManifestQuery{Request: req, Release: "told", Revision: 1})
+	older, err := b.installer.Manifest(t.Context(), b.conn, installer.Query{Request: req, Release: "told", Revision: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantParts(t, older[0].Values, "color: green", "token: <redacted>", "password: <redacted>")
-	unknown, err := b.installer.Manifest(t.Context(), b.conn, installer.ManifestQuery{Request: req, SourcesUnknown: true})
+	unknown, err := b.installer.Manifest(t.Context(), b.conn, installer.Query{Request: req, SourcesUnknown: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,6 +297,6 @@ func (b *bench) testHistoryAndManifest(t *testing.T) {
 	if strings.Contains(unknown[0].Manifest, "hunter2") {
 		t.Errorf("shows a secret:\n%s", unknown[0].Manifest)
 	}
-	_, err = b.installer.Manifest(t.Context(), b.conn, installer.ManifestQuery{Request: req, Revision: 7})
+	_, err = b.installer.Manifest(t.Context(), b.conn, installer.Query{Request: req, Revision: 7})
 	wantReason(t, err, installer.ReasonReleaseMissing, true, "no revision 7")
 }

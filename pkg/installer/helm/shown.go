@@ -21,7 +21,7 @@ import (
 
 // Manifest implements installer.Historian. What is installed is the newest
 // revision that is deployed, hooks included.
-func (i *Installer) Manifest(ctx context.Context, conn *cluster.Connection, query installer.ManifestQuery) ([]v1alpha1.ReleaseManifest, error) {
+func (i *Installer) Manifest(ctx context.Context, conn *cluster.Connection, query installer.Query) ([]v1alpha1.ReleaseManifest, error) {
 	asked := askedValues(query.Request, query.SourcesUnknown)
 	var out []v1alpha1.ReleaseManifest
 	for _, recorded := range query.Request.Recorded {

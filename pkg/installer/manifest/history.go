@@ -34,10 +34,13 @@ const (
 
 // History implements installer.Historian. A target keeps what stands, what is
 // being applied, and the last revision whose objects became ready: no more.
-func (i *Installer) History(ctx context.Context, conn *cluster.Connection, req installer.Request) ([]v1alpha1.ReleaseHistory, error) {
+func (i *Installer) History(ctx context.Context, conn *cluster.Connection, query installer.Query) ([]v1alpha1.ReleaseHistory, error) {
 	var histories []v1alpha1.ReleaseHistory
-	for _, recorded := range req.Recorded {
-		r := newRelease(conn, req.Owner, recorded.Namespace, recorded.Name)
+	for _, recorded := range query.Request.Recorded {
+		if query.Release != "" && query.Release != recorded.Name {
+			continue
+		}
+		r := newRelease(conn, query.Request.Owner, recorded.Namespace, recorded.Name)
 		history := v1alpha1.ReleaseHistory{Name: r.name, Namespace: r.namespace}
 		var err error
 		if history.Revisions, err = r.history(ctx); err != nil {
@@ -116,7 +119,7 @@ func (r *release) writtenAt() *metav1.Time {
 }
 
 // Manifest implements installer.Historian.
-func (i *Installer) Manifest(ctx context.Context, conn *cluster.Connection, query installer.ManifestQuery) ([]v1alpha1.ReleaseManifest, error) {
+func (i *Installer) Manifest(ctx context.Context, conn *cluster.Connection, query installer.Query) ([]v1alpha1.ReleaseManifest, error) {
 	var out []v1alpha1.ReleaseManifest
 	for _, recorded := range query.Request.Recorded {
 		if query.Release != "" && query.Release != recorded.Name {

@@ -108,14 +108,14 @@ func TestPreview(t *testing.T) {
 
 func (tg *target) testHistory(t *testing.T, first installer.Request) {
 	i := New(Options{})
-	histories, err := i.History(t.Context(), tg.conn, first)
+	histories, err := i.History(t.Context(), tg.conn, installer.Query{Request: first})
 	if err != nil || len(histories[0].Revisions) != 1 {
 		t.Fatalf("history: %+v, %v", histories, err)
 	}
 	if r := histories[0].Revisions[0]; r.Revision != 1 || r.Status != "deployed" || r.Digest != first.Recorded[0].Digest || r.DeployedAt == nil || r.Chart != "configmap/m" {
 		t.Errorf("revision %+v", r)
 	}
-	manifests, err := i.Manifest(t.Context(), tg.conn, installer.ManifestQuery{Request: first})
+	manifests, err := i.Manifest(t.Context(), tg.conn, installer.Query{Request: first})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func (tg *target) testHistory(t *testing.T, first installer.Request) {
 	if strings.Contains(manifests[0].Manifest, "hunter2") {
 		t.Errorf("shows a secret:\n%s", manifests[0].Manifest)
 	}
-	if _, err := i.Manifest(t.Context(), tg.conn, installer.ManifestQuery{Request: first, Revision: 9}); installer.ReasonOf(err) != installer.ReasonReleaseMissing {
+	if _, err := i.Manifest(t.Context(), tg.conn, installer.Query{Request: first, Revision: 9}); installer.ReasonOf(err) != installer.ReasonReleaseMissing {
 		t.Errorf("of a revision that is not kept: %v", err)
 	}
 
@@ -138,7 +138,7 @@ func (tg *target) testHistory(t *testing.T, first installer.Request) {
 	if err := r.write(t.Context(), r.stored); err != nil {
 		t.Fatal(err)
 	}
-	histories, err = i.History(t.Context(), tg.conn, next)
+	histories, err = i.History(t.Context(), tg.conn, installer.Query{Request: next})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (tg *target) testHistory(t *testing.T, first installer.Request) {
 	if err := tg.env.Client.CoreV1().ConfigMaps("apps").Delete(t.Context(), "ksit-inventory-app", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if histories, err = i.History(t.Context(), tg.conn, next); err != nil || len(histories[0].Revisions) != 0 {
+	if histories, err = i.History(t.Context(), tg.conn, installer.Query{Request: next}); err != nil || len(histories[0].Revisions) != 0 {
 		t.Errorf("without an inventory: %+v, %v", histories, err)
 	}
 }

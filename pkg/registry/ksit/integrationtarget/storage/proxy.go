@@ -67,8 +67,12 @@ func (r *ProxyREST) Connect(ctx context.Context, name string, options runtime.Ob
 	if !ok {
 		return nil, fmt.Errorf("unexpected options of the subresource proxy: %T", options)
 	}
-	// What the watch cache has is a moment old at most.
+	// What the watch cache has is a moment old at most, and may lack what was just
+	// created.
 	object, err := r.targets.Get(ctx, name, &metav1.GetOptions{ResourceVersion: "0"})
+	if apierrors.IsNotFound(err) {
+		object, err = r.targets.Get(ctx, name, &metav1.GetOptions{})
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,11 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 )
 
-// targets is a store with one target.
+// targets is a store with one target, and another that its cache does not know yet.
 type targets struct{}
 
-func (targets) Get(_ context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
-	if name != "one" {
+func (targets) Get(_ context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	if name != "one" && (name != "new" || options.ResourceVersion == "0") {
 		return nil, apierrors.NewNotFound(ksit.Resource("integrationtargets"), name)
 	}
 	target := validTarget(name)
@@ -56,6 +56,9 @@ func TestProxyConnects(t *testing.T) {
 	}
 	if proxy.path != options.Path {
 		t.Errorf("connects to the path %s", proxy.path)
+	}
+	if _, err := storage.Connect(t.Context(), "new", options, nil); err != nil || proxy.target.Name != "new" {
+		t.Errorf("a target that was just created: %v", err)
 	}
 	if _, err := storage.Connect(t.Context(), "two", options, nil); !apierrors.IsNotFound(err) {
 		t.Errorf("a target that is not there: %v", err)

@@ -39,12 +39,16 @@ func (s *session) diffCommand() *cobra.Command {
 			"The exit code is 0 when nothing would change, 1 when something would, and more when that could not be found out or a cluster would refuse an object.",
 		Example: "  kubectl ksit diff web\n" +
 			"  kubectl ksit diff -f web.yaml --target production-cluster-2",
-		Args:              cobra.MaximumNArgs(1),
+		Args: func(command *cobra.Command, args []string) error {
+			return withCode(exitTrouble, cobra.MaximumNArgs(1)(command, args))
+		},
 		ValidArgsFunction: s.complete(argument(0, s.integrationNames)),
 		RunE: func(command *cobra.Command, args []string) error {
 			return withCode(exitTrouble, o.run(command.Context(), args))
 		},
 	}
+	// 1 would say that there are differences.
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return withCode(exitTrouble, err) })
 	command.Flags().StringVar(&o.target, "target", "", "Only on this target.")
 	command.Flags().StringVarP(&o.file, "filename", "f", "", "A file with the Integration as it might become; - for the standard input.")
 	s.completeFlag(command, "target", s.targetsOfArgument)

@@ -67,6 +67,7 @@ func or(flag *string, otherwise string) string {
 // override applies the flags that change a cluster or a user.
 func override(flags *genericclioptions.ConfigFlags, cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) error {
 	cluster.Server = or(flags.APIServer, cluster.Server)
+	cluster.ProxyURL = or(flags.ProxyURL, cluster.ProxyURL)
 	cluster.TLSServerName = or(flags.TLSServerName, cluster.TLSServerName)
 	if flags.Insecure != nil && *flags.Insecure {
 		cluster.InsecureSkipTLSVerify = true

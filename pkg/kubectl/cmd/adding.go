@@ -53,7 +53,7 @@ func (a *adding) run(ctx context.Context) error {
 		if err := a.mintAccount(ctx, config); err != nil {
 			return err
 		}
-	} else if a.impersonate {
+	} else if a.impersonation.Wanted() {
 		if err := a.allowImpersonation(ctx, config); err != nil {
 			return err
 		}
@@ -126,8 +126,8 @@ func (a *adding) rehearse(ctx context.Context) error {
 	} else if err := a.try(ctx); err != nil {
 		return err
 	}
-	if a.impersonate {
-		a.say("ClusterRole %s would be made and bound on the target (dry run)", enroll.ImpersonatorRole)
+	if a.impersonation.Wanted() {
+		a.say("a ClusterRole to act as users %q and groups %q would be made and bound on the target (dry run)", a.impersonation.Users, a.impersonation.Groups)
 	}
 	a.say("secret/%s would be made (dry run)", enroll.SecretName(a.target.Name))
 	a.say("integrationtarget.ksit.io/%s would be made (dry run)", a.target.Name)
@@ -140,7 +140,7 @@ func (a *adding) mintAccount(ctx context.Context, config *clientcmdapi.Config) e
 		return err
 	}
 	account := a.account
-	account.Name, account.Impersonate = "ksit-"+a.target.Name, a.impersonate
+	account.Name, account.Impersonation = "ksit-"+a.target.Name, a.impersonation
 	minted, err := enroll.Mint(ctx, client, config, account, a.say)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (a *adding) allowImpersonation(ctx context.Context, config *clientcmdapi.Co
 	if err != nil {
 		return err
 	}
-	return enroll.AllowImpersonation(ctx, client, self, a.say)
+	return enroll.AllowImpersonation(ctx, client, self, a.impersonation, a.say)
 }
 
 func clientOf(config *clientcmdapi.Config) (kubernetes.Interface, error) {

@@ -27,7 +27,7 @@ type addOptions struct {
 	labels                      []string
 	mint                        bool
 	account                     enroll.Account
-	impersonate                 bool
+	impersonation               enroll.Impersonation
 	insecure                    bool
 	overwrite, dryRun, wait     bool
 	timeout                     time.Duration
@@ -60,7 +60,8 @@ func (s *session) targetsAddCommand() *cobra.Command {
 	flags.StringVar(&o.account.Namespace, "sa-namespace", "ksit", "The namespace of the service account on the target.")
 	flags.StringVar(&o.account.ClusterRole, "cluster-role", "cluster-admin", "The ClusterRole that the service account gets.")
 	flags.DurationVar(&o.account.TokenDuration, "token-duration", 30*24*time.Hour, "How long the token of the service account is valid; add the target again with --overwrite to renew it.")
-	flags.BoolVar(&o.impersonate, "impersonate-users", false, "Also let KSIT act on the target as its users: for kubectl ksit proxy, and for tenants.")
+	flags.StringSliceVar(&o.impersonation.Users, "impersonate-users", nil, "Also let KSIT act on the target as these users, for kubectl ksit proxy and for tenants; * for all.")
+	flags.StringSliceVar(&o.impersonation.Groups, "impersonate-groups", nil, "The groups of those users; * for all, which is as good as cluster-admin.")
 	flags.BoolVar(&o.insecure, "allow-insecure", false, "Take a kubeconfig with insecure-skip-tls-verify; KSIT takes it with --allow-insecure-targets only.")
 	flags.BoolVar(&o.overwrite, "overwrite", false, "Replace the credentials of a target that is there.")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "Say what would be done, and do nothing.")

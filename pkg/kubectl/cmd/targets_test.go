@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,9 +156,9 @@ func TestTargetsAddMints(t *testing.T) {
 	refused := c.run("targets", "add", "eu-1", "--kubeconfig", kubeconfig)
 	refused.expect(t, 1, "gets its credentials from a program (exec)", "--mint-service-account")
 
-	r := c.run("targets", "add", "eu-1", "--kubeconfig", kubeconfig, "--mint-service-account", "--token-duration", "2h", "--impersonate-users", "--cluster-role", "installer")
+	r := c.run("targets", "add", "eu-1", "--kubeconfig", kubeconfig, "--mint-service-account", "--token-duration", "2h", "--impersonate-users", "jane,bob", "--impersonate-groups", "dev", "--cluster-role", "installer")
 	r.expect(t, 0, "namespace ksit created on the target", "service account ksit/ksit-eu-1 created on the target",
-		"of ClusterRole installer to ksit-eu-1 created", "ClusterRole ksit-impersonator created", "Warning: the target gives tokens for less than 2h0m0s", "is ready")
+		"of ClusterRole installer to ksit-eu-1 created", "ClusterRole ksit-impersonate-", "Warning: the target gives tokens for less than 2h0m0s", "is ready")
 	if strings.Contains(r.out+r.errOut, hosttest.Token) {
 		t.Error("the token is printed")
 	}
@@ -166,6 +167,10 @@ func TestTargetsAddMints(t *testing.T) {
 	}
 	if n := target.Count("rbac.authorization.k8s.io", "v1", "clusterrolebindings"); n != 2 {
 		t.Errorf("%d bindings", n)
+	}
+	role := fmt.Sprint(target.Only(t, "rbac.authorization.k8s.io", "v1", "clusterroles").Object["rules"])
+	if !strings.Contains(role, "resourceNames:[jane bob]") || !strings.Contains(role, "resourceNames:[dev]") {
+		t.Errorf("the role that lets it act as others has the rules %s", role)
 	}
 }
 

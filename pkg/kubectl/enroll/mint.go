@@ -33,9 +33,8 @@ type Account struct {
 	Namespace, Name string
 	// ClusterRole is what it may do.
 	ClusterRole string
-	// Impersonate lets it act as other users: for the proxy, which hands on what
-	// each user asks for as that user, and for tenants.
-	Impersonate bool
+	// Impersonation is whom it may act as.
+	Impersonation Impersonation
 	// TokenDuration is how long its token is asked to be valid.
 	TokenDuration time.Duration
 }
@@ -72,8 +71,8 @@ func Mint(ctx context.Context, client kubernetes.Interface, config *clientcmdapi
 	if err := bind(ctx, client, bindingName("ksit", account.ClusterRole, subject), account.ClusterRole, subject, say); err != nil {
 		return nil, err
 	}
-	if account.Impersonate {
-		if err := AllowImpersonation(ctx, client, subject, say); err != nil {
+	if account.Impersonation.Wanted() {
+		if err := AllowImpersonation(ctx, client, subject, account.Impersonation, say); err != nil {
 			return nil, err
 		}
 	}

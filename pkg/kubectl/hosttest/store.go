@@ -78,6 +78,18 @@ func (s *store) Read(t testing.TB, group, version, resourceName, namespace, name
 	return u.DeepCopy()
 }
 
+// Only returns the only object of a resource, or fails the test.
+func (s *store) Only(t testing.TB, group, version, resourceName string) *unstructured.Unstructured {
+	t.Helper()
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	all := s.list(resource{group, version, resourceName}, func(*unstructured.Unstructured) bool { return true })
+	if len(all) != 1 {
+		t.Fatalf("there are %d %s", len(all), resourceName)
+	}
+	return &all[0]
+}
+
 // Count counts the stored objects of a resource.
 func (s *store) Count(group, version, resourceName string) int {
 	s.lock.Lock()

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	apimachineryversion "k8s.io/apimachinery/pkg/version"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericfilters "k8s.io/apiserver/pkg/server/filters"
 	basecompatibility "k8s.io/component-base/compatibility"
 
 	"ksit.io/ksit/pkg/apis/ksit/scheme"
@@ -59,6 +61,8 @@ func (c *Config) Complete() (CompletedConfig, error) {
 		return CompletedConfig{}, fmt.Errorf("invalid configuration of the API server: %w", err)
 	}
 	c.Generic.EffectiveVersion = released{c.Generic.EffectiveVersion}
+	// As kube-apiserver has it, which proxies these.
+	c.Generic.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch", "proxy"), sets.NewString("proxy", "log"))
 	return CompletedConfig{&completedConfig{generic: c.Generic.Complete(), scheme: c.Scheme}}, nil
 }
 
@@ -91,7 +95,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the generic API server: %w", err)
 	}
-	group, err := rest.StorageProvider{}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
+	group, err := rest.StorageProvider{Stopping: c.generic.ShutdownInitiatedNotify()}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
 	if err != nil {
 		return nil, fmt.Errorf("building the storage of ksit.io: %w", err)
 	}

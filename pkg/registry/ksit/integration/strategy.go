@@ -42,19 +42,21 @@ func NewStrategy(typer runtime.ObjectTyper) Strategy {
 }
 
 // PrepareForCreate clears the status and fills in the defaults of the type.
-func (Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+func (Strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	integration := obj.(*ksit.Integration)
 	integration.Status = ksit.IntegrationStatus{}
 	integration.Generation = 1
+	resource.NoteRequester(ctx, integration, nil)
 	fillDefaults(integration, nil)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)
 }
 
 // PrepareForUpdate keeps the status, drops what a change of method left over,
 // fills in what is left empty, and counts a change of the spec.
-func (Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+func (Strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	integration, before := obj.(*ksit.Integration), old.(*ksit.Integration)
 	integration.Status = before.Status
+	resource.NoteRequester(ctx, integration, before)
 	dropLeftovers(integration.Spec.AutoInstall, before.Spec.AutoInstall, integration.Spec.Type)
 	fillDefaults(integration, before)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)
@@ -89,7 +91,7 @@ func (Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []s
 
 // GetResetFields names what a write of the object does not change.
 func (Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return resource.ResetFields(resource.Path{"status"})
+	return resource.ResetFields(resource.Path{"status"}, resource.RequesterPath())
 }
 
 const (

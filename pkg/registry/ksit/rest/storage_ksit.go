@@ -13,19 +13,24 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/scheme"
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	installationstorage "ksit.io/ksit/pkg/registry/ksit/installation/storage"
+	"ksit.io/ksit/pkg/registry/ksit/installationlog"
 	integrationstorage "ksit.io/ksit/pkg/registry/ksit/integration/storage"
 	targetstorage "ksit.io/ksit/pkg/registry/ksit/integrationtarget/storage"
 )
 
 // StorageProvider makes the storage of every kind. What subresources need
 // besides etcd becomes a field of it.
-type StorageProvider struct{}
+type StorageProvider struct {
+	// Stopping, if set, is closed when the server begins to shut down: streams
+	// end then.
+	Stopping <-chan struct{}
+}
 
 // NewRESTStorage connects to the storage of every kind and maps the resources
 // of each served version to it. A kind has one store, which all versions share:
 // a store holds a watch cache. When it fails, nothing is left open.
-func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
-	resources, err := newResources(set, getter)
+func (p StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
+	resources, err := p.newResources(set, getter)
 	if err != nil {
 		return genericapiserver.APIGroupInfo{}, err
 	}
@@ -34,7 +39,7 @@ func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOption
 	return info, nil
 }
 
-func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
+func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
 	resources := map[string]rest.Storage{}
 	defer func() {
 		if err != nil {
@@ -50,6 +55,7 @@ func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[stri
 	}
 	resources["integrationtargets"] = targets.IntegrationTarget
 	resources["integrationtargets/status"] = targets.Status
+	resources["integrationtargets/reconcile"] = targets.Reconcile
 
 	integrations, err := integrationstorage.New(set.Scheme, getter)
 	if err != nil {
@@ -57,12 +63,21 @@ func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[stri
 	}
 	resources["integrations"] = integrations.Integration
 	resources["integrations/status"] = integrations.Status
+	resources["integrations/reconcile"] = integrations.Reconcile
 
-	installations, err := installationstorage.New(set.Scheme, getter)
+	logs, err := installationlog.NewStore(set.Scheme, getter)
 	if err != nil {
+		return nil, err
+	}
+	installations, err := installationstorage.New(set.Scheme, getter, logs.Delete)
+	if err != nil {
+		logs.Destroy()
 		return nil, err
 	}
 	resources["installations"] = installations.Installation
 	resources["installations/status"] = installations.Status
+	resources["installations/reconcile"] = installations.Reconcile
+	resources["installations/rollback"] = installations.Rollback
+	resources["installations/log"] = installationlog.NewREST(logs, installations.Installation, p.Stopping)
 	return resources, nil
 }

@@ -42,6 +42,9 @@ const (
 	ReasonCRDVersionInUse   Reason = "CRDVersionInUse"
 	ReasonNothingToRollBack Reason = "NothingToRollBack"
 	ReasonRollbackFailed    Reason = "RollbackFailed"
+	// ReasonRevisionNotFound is that of a rollback to a revision that there is
+	// not.
+	ReasonRevisionNotFound Reason = "RevisionNotFound"
 )
 
 // Error is a failure with a reason that a user can act on.

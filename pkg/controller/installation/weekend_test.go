@@ -34,6 +34,8 @@ const anyKubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"c",
 type scripted struct {
 	applyErr, rollbackErr error
 	applies, rollbacks    atomic.Int32
+	// during, if set, is called in a rollback.
+	during func(context.Context) error
 }
 
 func (s *scripted) Apply(_ context.Context, _ *cluster.Connection, req installer.Request) (installer.Result, error) {
@@ -42,8 +44,11 @@ func (s *scripted) Apply(_ context.Context, _ *cluster.Connection, req installer
 	return installer.Result{Changed: true, Releases: []v1alpha1.ReleaseStatus{{Name: "app", Namespace: "app", Version: version}}}, s.applyErr
 }
 
-func (s *scripted) Rollback(_ context.Context, _ *cluster.Connection, req installer.Request) (installer.Result, error) {
+func (s *scripted) Rollback(ctx context.Context, _ *cluster.Connection, req installer.Request) (installer.Result, error) {
 	s.rollbacks.Add(1)
+	if s.during != nil {
+		return installer.Result{}, s.during(ctx)
+	}
 	if req.To == nil {
 		return installer.Result{Changed: true, Releases: req.Recorded}, s.rollbackErr
 	}

@@ -5,6 +5,7 @@ package apiserver_test
 
 import (
 	"bufio"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -104,7 +105,8 @@ func TestLog(t *testing.T) {
 				// As pods/log answers.
 				continue
 			}
-			t.Fatalf("%s, %s", response.Status, kind)
+			body, _ := io.ReadAll(response.Body)
+			t.Fatalf("%s, %s: %s", response.Status, kind, body)
 		}
 		lines := bufio.NewScanner(response.Body)
 		lines.Scan()

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"ksit.io/ksit/pkg/apis/ksit"
@@ -43,8 +44,10 @@ func (s *stream) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKi
 // DeepCopyObject implements runtime.Object. A stream is never copied.
 func (s *stream) DeepCopyObject() runtime.Object { return s }
 
-// InputStream implements rest.ResourceStreamer.
+// InputStream implements rest.ResourceStreamer. The context it is given is that
+// of the connection, and knows of no namespace.
 func (s *stream) InputStream(ctx context.Context, _, _ string) (io.ReadCloser, bool, string, error) {
+	ctx = genericapirequest.WithNamespace(ctx, s.installation.Namespace)
 	log, err := s.rest.logs.read(ctx, s.installation)
 	if err != nil {
 		return nil, false, "", err

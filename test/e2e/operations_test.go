@@ -121,7 +121,7 @@ func TestRollbackByHand(t *testing.T) {
 		}
 		log, err := readLog(t.Context(), bob, ns, "app.one")
 		must(t, err)
-		for _, part := range []string{"asked for by alice", "getting chart podinfo-lite", "objects are applied", "no longer holds", "not ready yet"} {
+		for _, part := range []string{"asked for by alice", "getting chart podinfo-lite", "objects applied", "no longer holds", "not ready yet"} {
 			if !strings.Contains(log, part) {
 				t.Errorf("the log lacks %q:\n%s", part, log)
 			}

@@ -139,7 +139,7 @@ func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
 		result, err = c.Client.Create(resources)
 	}
 	if err == nil {
-		c.tell("%d objects are created", len(resources))
+		c.tell("objects created: %d", len(resources))
 	}
 	return result, c.keep(err)
 }
@@ -152,7 +152,7 @@ func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (*ku
 	}
 	result, err := c.Client.Update(original, target, force)
 	if err == nil {
-		c.tell("%d objects are applied: %d created, %d updated, %d deleted", len(target), len(result.Created), len(result.Updated), len(result.Deleted))
+		c.tell("objects applied: %d, of which %d created and %d updated; %d deleted", len(target), len(result.Created), len(result.Updated), len(result.Deleted))
 	}
 	return result, c.keep(err)
 }
@@ -196,7 +196,7 @@ func (c *kubeClient) Wait(resources kube.ResourceList, _ time.Duration) error {
 	err := health.Wait(c.ctx, c.conn, ids, health.WaitOptions{OnProgress: c.progress})
 	if err == nil {
 		if len(ids) > 0 {
-			c.tell("%d objects are ready", len(ids))
+			c.tell("objects ready: %d", len(ids))
 		}
 		return nil
 	}

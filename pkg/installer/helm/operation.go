@@ -214,11 +214,11 @@ func (o *operation) applyCRDs(crds []crd, policy v1alpha1.CRDPolicy) error {
 	if len(crds) == 0 {
 		return nil
 	}
-	o.client.tell("applying %d CRDs", len(crds))
+	o.client.tell("applying CRDs: %d", len(crds))
 	err := applyCRDs(o.ctx, o.conn, crds, policy, o.release)
 	o.caps.forget(o.conn)
 	if err == nil {
-		o.client.tell("%d CRDs are established", len(crds))
+		o.client.tell("CRDs established: %d", len(crds))
 	}
 	return classify(o.ctx, err, "installing its CRDs", o.redact)
 }

@@ -38,7 +38,7 @@ func (b *bench) testRollbackToChosen(t *testing.T) {
 	}
 	// What was rolled back from went through, and can be gone back to.
 	b.wantHistory(t, ns, release.StatusSuperseded, release.StatusSuperseded, release.StatusSuperseded, release.StatusDeployed)
-	if text := strings.Join(said, "\n"); !strings.Contains(text, "to revision 1") || !strings.Contains(text, "objects are applied") {
+	if text := strings.Join(said, "\n"); !strings.Contains(text, "to revision 1") || !strings.Contains(text, "objects applied") {
 		t.Errorf("said %q", text)
 	}
 	if result := b.mustRollBack(t, to(0)); result.To.Number != 3 {

@@ -200,7 +200,7 @@ func (r *release) applyStage(ctx context.Context, s stage) error {
 		return err
 	}
 	if n := r.inStage(s); s == stageCRDs && n > 0 {
-		r.say("waiting until %d CRDs are established", n)
+		r.say("waiting until CRDs are established: %d", n)
 		return r.waitForCRDs(ctx)
 	}
 	return nil

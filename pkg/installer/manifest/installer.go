@@ -111,7 +111,7 @@ func waitReady(ctx context.Context, r *release, waiting func()) error {
 	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{OnProgress: r.progress}); err != nil {
 		return &installer.Error{Reason: installer.ReasonNotReady, Err: err}
 	}
-	r.say("%d objects are ready", len(r.items))
+	r.say("objects ready: %d", len(r.items))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
@@ -104,15 +105,15 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 	if d.rolledBack != "" {
 		v.rolledBack(d.rolledBack)
 	}
-	before := i.Status.Phase
+	before, overtaken := i.Status.Phase, false
 	written, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) {
-		v.enterHealth(i, report)
-		if !d.failing {
-			v.enter(i, o.installation)
-		}
+		overtaken = v.record(i, o.installation, report, d.failing)
 	})
 	if err != nil || written == nil {
 		return 0, err
+	}
+	if overtaken {
+		return settle, nil
 	}
 	if v.phase != before && !d.failing {
 		c.announce(i, v)
@@ -246,6 +247,19 @@ func (v *verdict) rolledBack(message string) {
 		message += "; meanwhile: " + v.message
 	}
 	v.message = message
+}
+
+// record enters what was found of an Installation as it was probed into what is
+// stored of it by now. It tells whether an operation began or ended in between:
+// what that said is newer than the probe, and stands. An operation that fails at
+// once would otherwise be hidden until it is tried again.
+func (v verdict) record(i, probed *v1alpha1.Installation, report health.Report, failing bool) (overtaken bool) {
+	v.enterHealth(i, report)
+	overtaken = !equality.Semantic.DeepEqual(i.Status.LastOperation, probed.Status.LastOperation)
+	if !failing && !overtaken {
+		v.enter(i, probed)
+	}
+	return overtaken
 }
 
 // enterHealth enters what was found.

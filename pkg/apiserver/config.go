@@ -37,6 +37,7 @@ func NewConfig() (*Config, error) {
 	}
 	generic := genericapiserver.NewRecommendedConfig(set.Codecs)
 	applyOpenAPI(&generic.Config, set)
+	boundYAML(&generic.Config)
 	return &Config{Generic: generic, Scheme: set}, nil
 }
 

@@ -43,6 +43,7 @@ func NewConfig() (*Config, error) {
 	generic := genericapiserver.NewRecommendedConfig(set.Codecs)
 	applyOpenAPI(&generic.Config, set)
 	applyLongRunning(&generic.Config)
+	boundYAML(&generic.Config)
 	return &Config{Generic: generic, Scheme: set}, nil
 }
 

@@ -28,6 +28,9 @@ type Config struct {
 	Scheme *scheme.Set
 	// TargetProxy passes requests on to targets; nil for a server that does not.
 	TargetProxy TargetProxy
+	// Live looks at clusters for the subresources that ask one; nil serves none of
+	// these.
+	Live *rest.Live
 }
 
 // NewConfig returns a Config with the defaults of the library, for the caller to
@@ -49,6 +52,7 @@ type completedConfig struct {
 	generic     genericapiserver.CompletedConfig
 	scheme      *scheme.Set
 	targetProxy TargetProxy
+	live        *rest.Live
 }
 
 // CompletedConfig is what Complete returns.
@@ -63,7 +67,9 @@ func (c *Config) Complete() (CompletedConfig, error) {
 		return CompletedConfig{}, fmt.Errorf("invalid configuration of the API server: %w", err)
 	}
 	c.Generic.EffectiveVersion = released{c.Generic.EffectiveVersion}
-	return CompletedConfig{&completedConfig{generic: c.Generic.Complete(), scheme: c.Scheme, targetProxy: c.TargetProxy}}, nil
+	return CompletedConfig{&completedConfig{
+		generic: c.Generic.Complete(), scheme: c.Scheme, targetProxy: c.TargetProxy, live: c.Live,
+	}}, nil
 }
 
 // validate refuses what the library takes as a wish: it lets everybody in when
@@ -95,7 +101,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the generic API server: %w", err)
 	}
-	group, err := rest.StorageProvider{TargetProxy: c.targetProxy}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
+	group, err := rest.StorageProvider{TargetProxy: c.targetProxy, Live: c.live}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
 	if err != nil {
 		return nil, fmt.Errorf("building the storage of ksit.io: %w", err)
 	}

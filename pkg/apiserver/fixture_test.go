@@ -29,6 +29,7 @@ import (
 	"ksit.io/ksit/pkg/apiserver"
 	"ksit.io/ksit/pkg/etcd"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
+	ksitrest "ksit.io/ksit/pkg/registry/ksit/rest"
 )
 
 // fixture is an API server in this process, on a real etcd. Who may call it differs
@@ -136,6 +137,7 @@ func newConfig(t *testing.T, endpoint string) *apiserver.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Live = &ksitrest.Live{Targets: unansweredTargets{}, Installations: unanswered{}}
 	order := integrationorder.New()
 	order.SetIntegrations(loopback.KsitV1alpha1())
 	generic.AdmissionControl = order

@@ -232,3 +232,12 @@ type answering string
 func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Body: io.NopCloser(strings.NewReader(string(a)))}, nil
 }
+
+// TestKubeconfigOfAliases has a kubeconfig that is small until it is read.
+func TestKubeconfigOfAliases(t *testing.T) {
+	text := "apiVersion: v1\nkind: Config\nx: &x " + strings.Repeat("topsecret", 20<<10) + "\nextensions: [" + strings.Repeat("*x, ", 50_000) + "]\n"
+	_, _, err := ParseKubeconfig([]byte(text), ParseOptions{})
+	if ReasonOf(err) != ReasonInvalid || !strings.Contains(err.Error(), "aliases") || strings.Contains(err.Error(), "topsecret") {
+		t.Errorf("%.200v", err)
+	}
+}

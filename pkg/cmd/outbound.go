@@ -20,7 +20,9 @@ import (
 	"ksit.io/ksit/pkg/installer/helm"
 	"ksit.io/ksit/pkg/installer/manifest"
 	"ksit.io/ksit/pkg/live"
+	ksitrest "ksit.io/ksit/pkg/registry/ksit/rest"
 	"ksit.io/ksit/pkg/rewrite"
+	"ksit.io/ksit/pkg/sources"
 	"ksit.io/ksit/pkg/targetproxy"
 	"ksit.io/ksit/pkg/version"
 )
@@ -65,6 +67,11 @@ func (r *outbound) serveLive(config *apiserver.Config, hostConfig *rest.Config, 
 	reader := host.NewReader(hostClient)
 	targets := &live.Targets{Client: client.KsitV1alpha1(), Secrets: reader.Secrets(), Connections: r.connections}
 	config.TargetProxy = targetproxy.New(targets, targetproxy.Options{PerTarget: o.TargetProxy.PerTarget, PerCaller: o.TargetProxy.PerUser})
+	read := sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()}
+	config.Live = &ksitrest.Live{
+		Targets:       targets,
+		Installations: live.NewInstallations(targets, r.installers, read),
+	}
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 // and by manifests: that is reported, undone where the spec says so, without a
 // revision of the release for it, and passed over where the spec says that.
 func TestDriftIsSeenAndUndone(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	kubectl(t, generic(ns, "chart", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")

@@ -20,6 +20,7 @@ import (
 // TestStatusTellsTheTruth breaks what runs, and what never ran: the status says
 // so, names the object, and never says Running of a spec that is not installed.
 func TestStatusTellsTheTruth(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	kubectl(t, generic(ns, "honest", "podinfo-lite", "1.0.0", []string{"one"}, "    drift: {mode: Disabled}\n"), "apply", "-f", "-")

@@ -82,12 +82,11 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	if target.Spec.Suspend {
 		return 0, c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) {
-			t.Status.Ready = false
-			setReady(t, false, "Suspended", "spec.suspend is true: nothing is installed or probed; the rest of the status is what was last true")
+			enterSuspended(t)
 			t.Status.Installations = int32(len(installations))
 		})
 	}
-	seen := c.look(ctx, target)
+	seen := look(ctx, c.Connections, c.Secrets, target)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
@@ -100,17 +99,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return pace.Jitter(min(pace.Interval(target), retryUnready)), err
 	}
 	return pace.Jitter(pace.Interval(target)), err
-}
-
-// look reads the kubeconfig, connects and probes.
-func (c *Controller) look(ctx context.Context, target *v1alpha1.IntegrationTarget) sight {
-	connection, refusal := c.Connections.ConnectTarget(ctx, c.Secrets, target)
-	if refusal != nil {
-		return sight{refusal: refusal}
-	}
-	probe, cancel := context.WithTimeout(ctx, pace.Timeout(target))
-	defer cancel()
-	return sight{info: connection.Info(), report: connection.Probe(probe)}
 }
 
 // tolerated counts a failure to reach a target that was ready, and tells
@@ -159,7 +147,11 @@ func inUse(installations []*v1alpha1.Installation) string {
 	const shown = 5
 	names := make([]string, 0, len(installations))
 	for _, installation := range installations {
-		names = append(names, installation.Spec.Integration)
+		name := installation.Spec.Integration
+		if installation.Spec.TargetNamespace != "" {
+			name = installation.Namespace + "/" + name
+		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	text := strings.Join(names[:min(len(names), shown)], ", ")

@@ -143,6 +143,7 @@ func TestHostileArchives(t *testing.T) {
 		"archives in archives":     {packChart(t, "web", "1.0.0", files{"charts/sub-1.0.0.tgz": string(nested)}), "within each other"},
 		"bombs in an archive":      {tarEntries(t, bombs...), "unpacked"},
 		"many files in subcharts":  {tarEntries(t, metadata, file("web/charts/a.tgz", string(tarball(t, 6000, 0))), file("web/charts/b.tgz", string(tarball(t, 6000, 0)))), "files"},
+		"huge values":              {tarEntries(t, metadata, file("web/values.yaml", strings.Repeat("a", maxArchivedFile+1))), "larger than 5 MiB"},
 		"a zip":                    {[]byte("PK\x03\x04"), "gzip"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,8 @@ const (
 	// of subcharts inside it, which the loader unpacks as well.
 	maxUnpackedBytes  = 256 << 20
 	maxArchiveEntries = 10_000
+	// maxArchivedFile bounds one file, as the loader does.
+	maxArchivedFile = 5 << 20
 	// maxArchiveDepth bounds archives within archives.
 	maxArchiveDepth = 8
 )
@@ -130,9 +132,12 @@ func (c *archiveCheck) content(file io.Reader, name string, depth int) error {
 			return nil
 		}
 	}
-	data, err := io.ReadAll(file)
+	data, err := io.ReadAll(io.LimitReader(file, maxArchivedFile+1))
 	if err != nil {
 		return errors.New("not a gzipped tar archive, or cut short")
+	}
+	if len(data) > maxArchivedFile {
+		return fmt.Errorf("%s is larger than %d MiB", shorten(name, 128), maxArchivedFile>>20)
 	}
 	if !isSubchart {
 		if err := safeyaml.Bounded(data); err != nil {

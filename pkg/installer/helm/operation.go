@@ -154,19 +154,7 @@ func (o *operation) timeLeft() time.Duration {
 // prepare has the chart rendered, and returns what hands it to Helm. Nothing is
 // written before.
 func (o *operation) prepare(r rollout) (*postRenderer, error) {
-	var crds []crd
-	if r.policy != v1alpha1.CRDPolicySkip {
-		var err error
-		if crds, err = chartCRDs(r.chart); err != nil {
-			return nil, err
-		}
-	}
-	caps, err := o.caps.get(o.ctx, o.conn, crds)
-	if err != nil {
-		return nil, classify(o.ctx, err, "asking the target what it serves", o.redact)
-	}
-	o.config.Capabilities = caps
-	rendered, err := o.render(r, caps)
+	rendered, crds, err := o.rendering(r)
 	if err != nil {
 		return nil, err
 	}

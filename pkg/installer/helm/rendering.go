@@ -9,15 +9,35 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/installer"
 	"ksit.io/ksit/pkg/installer/helm/render"
 )
 
-// render has the templates of a chart run, in a process of their own. Helm is
+// rendering returns what a chart makes for the target, and the CRDs of crds/ that
+// go ahead of it. It writes nothing.
+func (o *operation) rendering(r rollout) (*render.Result, []crd, error) {
+	var crds []crd
+	if r.policy != v1alpha1.CRDPolicySkip {
+		var err error
+		if crds, err = chartCRDs(r.chart); err != nil {
+			return nil, nil, err
+		}
+	}
+	caps, err := o.caps.get(o.ctx, o.conn, crds)
+	if err != nil {
+		return nil, nil, classify(o.ctx, err, "asking the target what it serves", o.redact)
+	}
+	o.config.Capabilities = caps
+	rendered, err := o.runTemplates(r, caps)
+	return rendered, crds, err
+}
+
+// runTemplates has the templates of a chart run, in a process of their own. Helm is
 // then given a shell of the chart, which has no templates, and the outcome is
 // put into the release in the place of what Helm made of the shell. So a
 // template runs once, and what was looked at is what is installed.
-func (o *operation) render(r rollout, caps *chartutil.Capabilities) (*render.Result, error) {
+func (o *operation) runTemplates(r rollout, caps *chartutil.Capabilities) (*render.Result, error) {
 	request := render.Request{
 		Archive: r.archive,
 		Values:  r.values,

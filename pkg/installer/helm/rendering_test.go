@@ -261,12 +261,14 @@ func BenchmarkRender(b *testing.B) {
 		b.Fatal(err)
 	}
 	charts := bedCharts(b)
+	capabilities := chartutil.DefaultCapabilities.Copy()
+	capabilities.KubeVersion = chartutil.KubeVersion{Version: "v1.31.4", Major: "1", Minor: "31"}
 	for _, name := range []string{"podinfo-lite", "argo-cd", "kube-prometheus-stack"} {
 		archive := charts[name]
 		b.Run(name+"/child", func(b *testing.B) {
 			for b.Loop() {
 				_, err := renderer.Render(b.Context(), render.Request{
-					Archive: archive, Capabilities: chartutil.DefaultCapabilities, Release: render.Release{Name: "web", Namespace: "shop", Revision: 1},
+					Archive: archive, Capabilities: capabilities, Release: render.Release{Name: "web", Namespace: "shop", Revision: 1},
 				})
 				if err != nil {
 					b.Fatal(err)
@@ -280,7 +282,7 @@ func BenchmarkRender(b *testing.B) {
 					b.Fatal(err)
 				}
 				install := action.NewInstall(&action.Configuration{
-					Capabilities: chartutil.DefaultCapabilities, KubeClient: &kubefake.PrintingKubeClient{Out: io.Discard},
+					Capabilities: capabilities, KubeClient: &kubefake.PrintingKubeClient{Out: io.Discard},
 					Releases: storage.Init(driver.NewMemory()), Log: func(string, ...any) {},
 				})
 				install.ReleaseName, install.Namespace, install.DryRun = "web", "shop", true

@@ -13,6 +13,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/scheme"
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	installationstorage "ksit.io/ksit/pkg/registry/ksit/installation/storage"
+	"ksit.io/ksit/pkg/registry/ksit/integration"
 	integrationstorage "ksit.io/ksit/pkg/registry/ksit/integration/storage"
 	targetstorage "ksit.io/ksit/pkg/registry/ksit/integrationtarget/storage"
 )
@@ -23,6 +24,14 @@ type StorageProvider struct {
 	// TargetProxy passes requests on to targets. The subresource proxy is not
 	// served without it.
 	TargetProxy targetstorage.Proxy
+	// Live looks at clusters. Without it there are no subresources that do.
+	Live *Live
+}
+
+// Live looks at clusters, and at what is installed there, while a caller waits.
+type Live struct {
+	Targets       targetstorage.Prober
+	Installations installationstorage.Prober
 }
 
 // NewRESTStorage connects to the storage of every kind and maps the resources
@@ -71,5 +80,14 @@ func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOption
 	}
 	resources["installations"] = installations.Installation
 	resources["installations/status"] = installations.Status
+	if p.Live != nil {
+		resources["integrationtargets/health"] = targetstorage.NewHealth(targets, set.Scheme, p.Live.Targets)
+		live := installationstorage.NewLive(installations, set.Scheme, p.Live.Installations)
+		resources["installations/health"] = live.Health
+		resources["installations/history"] = live.History
+		resources["installations/manifest"] = live.Manifest
+		resources["installations/diff"] = installationstorage.NewDiff(installations, integrations.Integration,
+			integration.NewStrategy(set.Scheme), set.Scheme, p.Live.Installations)
+	}
 	return resources, nil
 }

@@ -9,6 +9,12 @@ export CGO_ENABLED ?= 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
 
+# The name of the image, without the version, and what it is built for.
+IMAGE ?= localhost/ksit
+PLATFORMS ?= linux/$(shell go env GOARCH)
+IMAGE_ARCHIVE := bin/ksit-image.tar
+IMAGE_TAG := $(subst +,-,$(VERSION))
+
 # The packages in which goroutines share state.
 RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/...
 
@@ -24,6 +30,12 @@ run: build bed ## Bring up a host and two target clusters with KSIT, install the
 build: ## Build bin/ksit.
 	go build -ldflags '$(LDFLAGS)' -o bin/ksit ./cmd/ksit
 
+.PHONY: image
+image: ## Build KSIT's container image, bin/ksit-image.tar, without a container runtime.
+	cd hack/image && go build -o ../../bin/image .
+	bin/image --out $(IMAGE_ARCHIVE) --name $(IMAGE) --version $(VERSION) --platforms $(PLATFORMS) \
+		--commit "$$(git rev-parse HEAD 2>/dev/null)" --created "$$(git log -1 --format=%cI 2>/dev/null)"
+
 .PHONY: bed
 bed: ## Build bin/bed, which brings up clusters on this machine.
 	cd test/bed && go build -o ../../bin/bed ./cmd/bed
@@ -35,8 +47,10 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 .PHONY: test
 test: build tools ## Run all tests, end-to-end included.
 	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
+	cd hack/image && go test ./...
 	cd test/bed && go test ./...
 	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -v ./...
+	$(MAKE) test-node
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster.
@@ -45,6 +59,10 @@ test-unit: ## Run the tests that need no cluster.
 .PHONY: test-e2e
 test-e2e: build tools ## Run the end-to-end tests on a bed of their own.
 	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -v ./...
+
+.PHONY: test-node
+test-node: image tools ## Run KSIT's image as real pods on a real node (root on Linux, with containerd; else says why not).
+	cd test/e2e && KSIT_IMAGE_ARCHIVE="$(CURDIR)/$(IMAGE_ARCHIVE)" KSIT_IMAGE="$(IMAGE):$(IMAGE_TAG)" go test -count=1 -timeout 20m -v ./node
 
 .PHONY: soak
 soak: build tools ## Fifteen minutes of random faults and changes, and then all must be as it was asked for.
@@ -68,6 +86,7 @@ verify-generate: ## Fail when what is generated does not follow from the API typ
 .PHONY: vet
 vet: ## Run go vet over every module.
 	go vet ./...
+	cd hack/image && go vet ./...
 	cd test/bed && go vet ./...
 	cd test/e2e && go vet ./...
 

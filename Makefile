@@ -15,6 +15,10 @@ PLATFORMS ?= linux/$(shell go env GOARCH)
 IMAGE_ARCHIVE := bin/ksit-image.tar
 IMAGE_TAG := $(subst +,-,$(VERSION))
 
+# How long each fuzz target runs, and below which directory they are.
+FUZZTIME ?= 30s
+FUZZ ?= pkg
+
 # The packages in which goroutines share state.
 RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/...
 
@@ -49,7 +53,7 @@ test: build tools ## Run all tests, end-to-end included.
 	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
 	cd hack/image && go test ./...
 	cd test/bed && go test ./...
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -parallel 6 -v ./...
 	$(MAKE) test-node
 
 .PHONY: test-unit
@@ -58,7 +62,11 @@ test-unit: ## Run the tests that need no cluster.
 
 .PHONY: test-e2e
 test-e2e: build tools ## Run the end-to-end tests on a bed of their own.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -parallel 6 -v ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.
+	hack/fuzz.sh $(FUZZTIME) $(FUZZ)
 
 .PHONY: test-node
 test-node: image tools ## Run KSIT's image as real pods on a real node (root on Linux, with containerd; else says why not).

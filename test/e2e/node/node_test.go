@@ -43,6 +43,7 @@ func TestRealNode(t *testing.T) {
 		{"reached by kubectl", func(t *testing.T, b *bed.Bed, kube kubernetes.Interface) {
 			reachable(t, b, b.Host.Kubeconfig, app, pods(t, kube)[0])
 		}},
+		{"reached through KSIT, as who may", testProxied},
 		{"a pod is killed", testPodKilled},
 		{"KSIT is killed", testKSITKilled},
 		{"the kubelet is restarted", testKubeletRestarted},

@@ -221,10 +221,12 @@ func (n *Node) loadPodImage(ctx context.Context) error {
 	return n.LoadImage(ctx, path)
 }
 
-// RestartKubelet kills the kubelet, as a crash would, and starts it again. Pods go on
-// meanwhile. It returns when the node says that it is ready since then.
+// RestartKubelet stops the kubelet and starts it again. Pods go on meanwhile. It
+// returns when the node says that it is ready since then.
 func (n *Node) RestartKubelet(ctx context.Context) error {
-	n.kubelet.Kill()
+	if err := n.kubelet.Stop(ctx); err != nil {
+		return err
+	}
 	begin := time.Now().Truncate(time.Second)
 	if err := n.kubelet.Start(); err != nil {
 		return err
@@ -255,12 +257,14 @@ func (n *Node) holdVolume(volume *corev1.PersistentVolume) error {
 // others, and with the last of them the mounts, the link and the packet filter.
 // Groups are all that stays, and they are empty then.
 func (n *Node) close() error {
+	// First, while those who entered are there to see their programs end: the node is
+	// not gone before each of its processes has been waited for.
+	n.init.Kill()
 	for _, p := range []*process.Process{n.proxy, n.kubelet, n.containerd} {
 		if p != nil {
 			p.Kill()
 		}
 	}
-	n.init.Kill()
 	var err error
 	if n.charts != nil {
 		err = n.charts.Close()

@@ -58,6 +58,8 @@ func isolation(component string, args []string) (int, error) {
 		return 0, link(args[0], args[1], args[2], args[3])
 	case component == "enter" && len(args) >= 2:
 		return enter(args[0], args[1], args[2:])
+	case component == "become" && len(args) >= 1: // By enter only.
+		return 1, become(args[0], args[1:])
 	default:
 		return 2, fmt.Errorf("%s", usage)
 	}

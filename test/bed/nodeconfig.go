@@ -71,7 +71,7 @@ func (n *Node) writeConfig(c *Cluster) (*nodeFiles, error) {
 		return nil, err
 	}
 	for path, content := range map[string][]byte{
-		files.containerd:                            fmt.Appendf(nil, containerdConfig, filepath.Join(n.dir, "containerd"), containerdSocket, PodImage, plugins, networks),
+		files.containerd:                            fmt.Appendf(nil, containerdConfig, filepath.Join(n.dir, "containerd"), containerdSocket, filepath.Join(n.dir, "opt"), PodImage, plugins, networks),
 		files.kubelet:                               kubelet,
 		files.kubeletKubeconfig:                     kubeletKubeconfig,
 		files.proxyKubeconfig:                       proxyKubeconfig,
@@ -92,6 +92,8 @@ root = %q
 state = "/run/containerd"
 [grpc]
   address = %q
+[plugins."io.containerd.internal.v1.opt"]
+  path = %q
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
   sandbox_image = %q

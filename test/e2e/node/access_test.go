@@ -32,6 +32,7 @@ func getForwarded(ctx context.Context, b *bed.Bed, kubeconfig, ns, pod string, p
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.Tools.Kubectl, "--kubeconfig", kubeconfig, "port-forward", "-n", ns, "pod/"+pod, fmt.Sprintf(":%d", port))
+	cmd.Env = environment()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", err

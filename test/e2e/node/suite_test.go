@@ -128,12 +128,17 @@ func tryKubectl(ctx context.Context, b *bed.Bed, kubeconfig, stdin string, args 
 	ctx, cancel := context.WithTimeout(ctx, eventually)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.Tools.Kubectl, append([]string{"--kubeconfig", kubeconfig}, args...)...)
+	cmd.Env = environment()
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	return out.String(), err
 }
+
+// environment keeps kubectl away from the proxies of the outside world: the host's
+// address is not a loopback one.
+func environment() []string { return append(os.Environ(), "NO_PROXY=*", "no_proxy=*") }
 
 // wait polls until check returns nil.
 func wait(t *testing.T, what string, check func(context.Context) error) {

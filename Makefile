@@ -40,6 +40,21 @@ image: ## Build KSIT's container image, bin/ksit-image.tar, without a container 
 	bin/image --out $(IMAGE_ARCHIVE) --name $(IMAGE) --version $(VERSION) --platforms $(PLATFORMS) \
 		--commit "$$(git rev-parse HEAD 2>/dev/null)" --created "$$(git log -1 --format=%cI 2>/dev/null)"
 
+.PHONY: kubectl-ksit
+kubectl-ksit: ## Build bin/kubectl-ksit, the kubectl plug-in.
+	go build -ldflags '$(LDFLAGS)' -o bin/kubectl-ksit ./cmd/kubectl-ksit
+
+# What artifacts/krew/ksit.yaml offers.
+PLUGIN_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: kubectl-ksit-archives
+kubectl-ksit-archives: ## Build the archives of the plug-in for every platform, and a krew manifest with their digests, in bin/krew.
+	hack/krew-archives.sh '$(VERSION)' '$(LDFLAGS)' $(PLUGIN_PLATFORMS)
+
+.PHONY: record-kubectl-ksit
+record-kubectl-ksit: build bed kubectl-ksit ## Play the story of docs/kubectl-ksit.md on a bed, and write down what is seen.
+	hack/record-kubectl-ksit.sh
+
 .PHONY: bed
 bed: ## Build bin/bed, which brings up clusters on this machine.
 	cd test/bed && go build -o ../../bin/bed ./cmd/bed
@@ -49,11 +64,11 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 	bin/bed build
 
 .PHONY: test
-test: build tools ## Run all tests, end-to-end included.
+test: build kubectl-ksit tools ## Run all tests, end-to-end included.
 	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
 	cd hack/image && go test ./...
 	cd test/bed && go test ./...
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -parallel 6 -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
 	$(MAKE) test-node
 
 .PHONY: test-unit
@@ -61,8 +76,8 @@ test-unit: ## Run the tests that need no cluster.
 	go test ./...
 
 .PHONY: test-e2e
-test-e2e: build tools ## Run the end-to-end tests on a bed of their own.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" go test -timeout 50m -parallel 6 -v ./...
+test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on a bed of their own.
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.

@@ -75,6 +75,7 @@ func TestOnly(t *testing.T) {
 		{"github.com/onsi/gomega", nil, "tests are plain"},
 		{"github.com/stretchr/testify", nil, "tests are plain: compare with go-cmp"},
 		{"go.etcd.io/etcd/server", []string{"pkg/etcd", "test"}, "the embedded etcd has one home"},
+		{"k8s.io/kubectl", []string{"pkg/kubectl", "test"}, "it is the plug-in's"},
 	}
 	for dir, sources := range parseTree(t) {
 		for _, s := range sources {
@@ -112,6 +113,11 @@ func TestLayers(t *testing.T) {
 		{[]string{"pkg/preview"}, []string{"pkg/installer", "pkg/controller", "pkg/live"}, "who compares does not know how an apply writes"},
 		{[]string{"pkg/installer"}, []string{"pkg/controller", "pkg/apiserver", "pkg/cmd"}, "who installs does not know who asked"},
 		{[]string{"pkg/generated"}, []string{"pkg/apiserver", "pkg/registry", "pkg/controller", "pkg/installer"}, "clients of the API must stay small"},
+		{
+			[]string{"cmd/kubectl-ksit", "pkg/kubectl"},
+			[]string{"pkg/installer", "pkg/controller", "pkg/apiserver", "pkg/registry", "pkg/etcd", "pkg/admission", "pkg/cmd"},
+			"the plug-in is a client",
+		},
 		{[]string{"pkg"}, []string{"cmd"}, "commands use packages"},
 	}
 	sources := parseTree(t)

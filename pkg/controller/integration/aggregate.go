@@ -54,22 +54,7 @@ func aggregate(integration *v1alpha1.Integration, wanted selection, installation
 	setConditions(integration, wanted, installations, progress)
 }
 
-// phaseOf is the phase of an Installation with regard to its present spec:
-// what was true of an earlier spec is not said of this one. While it waits for
-// its turn, what it runs stays what it runs.
-func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase {
-	phase := installation.Status.Phase
-	switch {
-	case installation.DeletionTimestamp != nil:
-		return v1alpha1.PhaseUninstalling
-	case phase == "":
-		return v1alpha1.PhasePending
-	case phase == v1alpha1.PhaseRunning && installation.Spec.WaitsFor == "" && installation.Status.ObservedGeneration != installation.Generation:
-		return v1alpha1.PhaseUpgrading
-	default:
-		return phase
-	}
-}
+func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase { return installation.PresentPhase() }
 
 func isInstalled(installation *v1alpha1.Installation) bool {
 	return installation.Spec.WaitsFor == "" && installation.Status.ObservedGeneration == installation.Generation &&

@@ -120,30 +120,5 @@ func Write[T any, P object[T]](ctx context.Context, client Client[T], cached P, 
 	return written, nil
 }
 
-// severity orders the phases, the worst first: the order that is documented
-// at the phase of an Integration.
-func severity(phase v1alpha1.Phase) int {
-	switch phase {
-	case v1alpha1.PhaseFailed:
-		return 0
-	case v1alpha1.PhaseDegraded:
-		return 1
-	case v1alpha1.PhaseUnknown:
-		return 2
-	case v1alpha1.PhaseUninstalling:
-		return 3
-	case v1alpha1.PhaseInstalling:
-		return 4
-	case v1alpha1.PhaseUpgrading:
-		return 5
-	case v1alpha1.PhaseDisabled:
-		return 7
-	case v1alpha1.PhaseRunning:
-		return 8
-	default: // Pending, and one that was not written yet.
-		return 6
-	}
-}
-
 // Worse compares two phases: negative when a is the worse one.
-func Worse(a, b v1alpha1.Phase) int { return severity(a) - severity(b) }
+func Worse(a, b v1alpha1.Phase) int { return a.Severity() - b.Severity() }

@@ -39,9 +39,12 @@ const (
 	ReasonVerificationFailed Reason = "VerificationFailed"
 	// ReasonCRDVersionInUse is that of a CRD that would lose a version in which
 	// objects are stored.
-	ReasonCRDVersionInUse   Reason = "CRDVersionInUse"
-	ReasonNothingToRollBack Reason = "NothingToRollBack"
-	ReasonRollbackFailed    Reason = "RollbackFailed"
+	ReasonCRDVersionInUse Reason = "CRDVersionInUse"
+	// ReasonImpersonationForbidden is that of a kubeconfig that may not act as
+	// the tenant.
+	ReasonImpersonationForbidden Reason = "ImpersonationForbidden"
+	ReasonNothingToRollBack      Reason = "NothingToRollBack"
+	ReasonRollbackFailed         Reason = "RollbackFailed"
 )
 
 // Error is a failure with a reason that a user can act on.

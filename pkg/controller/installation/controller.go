@@ -209,6 +209,8 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 		o.target = nil
 	}
 	_, o.connected = c.Connections.Get(targetKey)
+	// Without the target nobody knows as whom KSIT may act there.
+	o.connected = o.connected && o.target != nil
 	if installation.DeletionTimestamp != nil {
 		if o.namespaceGoes, err = c.Namespaces.Terminating(ctx, installation.Namespace); err != nil {
 			return observed{}, err
@@ -219,7 +221,7 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 		return o, nil
 	}
 	o.digest = digestOf(installation, o.target)
-	o.attempt = attemptOf(installation, o.digest)
+	o.attempt = asTenant(attemptOf(installation, o.digest), o.target, installation.Namespace)
 	o.mayCorrect = c.memories.of(types.NamespacedName{Namespace: installation.Namespace, Name: installation.Name}).mayCorrect(o.now)
 	if o.dependency, err = c.blockedBy(installation); err != nil {
 		return observed{}, err
@@ -240,9 +242,9 @@ func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Install
 func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
 		i.Status.Phase, i.Status.Message = d.phase, status.Shorten(d.message, status.MaxMessage)
-		if d.phase != v1alpha1.PhaseRunning {
+		if d.phase != v1alpha1.PhaseRunning || d.reason == reasonNotAllowed {
 			ready := metav1.ConditionFalse
-			if d.phase == v1alpha1.PhaseUnknown {
+			if d.phase == v1alpha1.PhaseUnknown || d.reason == reasonNotAllowed {
 				ready = metav1.ConditionUnknown
 			}
 			setCondition(i, v1alpha1.ConditionReady, ready, d.reason, d.message)

@@ -33,19 +33,19 @@ func decideLeaving(o observed) decision {
 		// The Secret with the kubeconfig went with the namespace, and will not
 		// come back: to wait would keep the namespace for ever.
 		return decision{step: stepRelease, reason: "Orphaned",
-			message: fmt.Sprintf("the namespace is deleted and with it the kubeconfig of %s: what is installed there stays", i.Spec.Target)}
+			message: fmt.Sprintf("the namespace is deleted and with it the kubeconfig of %s: what is installed there stays", i.TargetName())}
 	}
 	const wayOut = "; if the cluster is gone for good, set spec.autoInstall.deletionPolicy of the Integration to Orphan"
 	switch {
 	case o.target == nil && !o.connected:
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetMissing",
-			message: fmt.Sprintf("uninstalling needs IntegrationTarget %s, which does not exist: create it%s", i.Spec.Target, wayOut)}
+			message: fmt.Sprintf("uninstalling needs IntegrationTarget %s, which does not exist: create it%s", i.TargetName(), wayOut)}
 	case o.target != nil && o.target.Spec.Suspend && !o.namespaceGoes:
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetSuspended",
-			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is suspended", i.Spec.Target)}
+			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is suspended", i.TargetName())}
 	case !o.connected:
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: reasonTargetNotReady,
-			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is not ready%s", i.Spec.Target, wayOut)}
+			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is not ready%s", i.TargetName(), wayOut)}
 	}
 	if later, tooSoon := backsOff(o); tooSoon && i.Status.ObservedGeneration == i.Generation {
 		return decision{step: stepRetryLater, after: later}

@@ -73,9 +73,9 @@ func (m *memories) forget(key types.NamespacedName) {
 func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Duration, error) {
 	i := o.installation
 	key := types.NamespacedName{Namespace: i.Namespace, Name: i.Name}
-	connection, connected := c.Connections.Get(i.TargetKey())
+	connection, connected, err := c.connect(o)
 	if !connected {
-		return 0, nil
+		return 0, err
 	}
 	timed, cancel := context.WithTimeout(ctx, pace.Timeout(o.target))
 	defer cancel()
@@ -87,11 +87,14 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
+		if refused := connection.Refused(err); refused != nil {
+			return pace.Jitter(pace.Interval(o.target)), c.cannotAct(ctx, i, refused)
+		}
 		// Whether the target is lost, its own probe finds out.
 		klog.FromContext(ctx).V(1).Info("Could not tell what is installed, will try again", "err", err)
 		return retryMin, nil
 	}
-	c.tracker.track(key, connection, objects, c.Probe)
+	c.tracker.track(key, connection.Base(), objects, c.Probe)
 	report := health.Probe(timed, connection, health.Input{Type: i.Spec.Type, Namespace: namespaceOf(i), Objects: objects})
 	if ctx.Err() != nil {
 		return 0, ctx.Err()

@@ -39,10 +39,13 @@ type Controller struct {
 	// Charts knows what the versions of charts stand for; nil leaves that to
 	// the installer, cluster by cluster.
 	Charts *Charts
+	// Access tells who may use which target.
+	Access Access
 	Events events.EventRecorder
 
-	digests digests
-	writes  writes
+	digests  digests
+	writes   writes
+	verdicts verdicts
 }
 
 // Reconcile brings the Installations of an Integration in line with its spec.
@@ -52,6 +55,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	integration, err := c.Integrations.Integrations(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.digests.forget(key)
+		c.verdicts.forget(key)
 		c.writes.forget(key)
 		return 0, nil
 	}
@@ -89,6 +93,9 @@ func (c *Controller) advance(ctx context.Context, integration *v1alpha1.Integrat
 	if err != nil {
 		return 0, err
 	}
+	if wanted, err = c.permit(ctx, integration, wanted, there.own); err != nil {
+		return 0, err
+	}
 	asked, again := c.ask(ctx, integration)
 	progress, err := c.progress(integration, wanted, there, asked)
 	if err != nil {
@@ -98,7 +105,7 @@ func (c *Controller) advance(ctx context.Context, integration *v1alpha1.Integrat
 	if err != nil {
 		return 0, err
 	}
-	return soonest(again, progress.plan.After), c.report(ctx, integration, wanted, after, progress)
+	return soonest(soonest(again, wanted.rights.again()), progress.plan.After), c.report(ctx, integration, wanted, after, progress)
 }
 
 // installations are those that bear the name of an Integration, by target.
@@ -118,9 +125,9 @@ func (c *Controller) installationsOf(integration *v1alpha1.Integration) (install
 	there := installations{own: make(map[string]*v1alpha1.Installation, len(list)), former: map[string]bool{}}
 	for _, installation := range list {
 		if metav1.IsControlledBy(installation, integration) {
-			there.own[installation.Spec.Target] = installation
+			there.own[installation.TargetName()] = installation
 		} else {
-			there.former[installation.Spec.Target] = true
+			there.former[installation.TargetName()] = true
 		}
 	}
 	return there, nil
@@ -136,6 +143,7 @@ func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integrati
 	if err != nil || written == nil {
 		return err
 	}
+	c.tellOfRights(integration, written)
 	if after := written.Status.Phase; after != before {
 		kind := "Normal"
 		if status.Worse(after, v1alpha1.PhaseUninstalling) < 0 {

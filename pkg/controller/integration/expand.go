@@ -86,7 +86,7 @@ func (c *Controller) ensure(ctx context.Context, integration *v1alpha1.Integrati
 // it is kept. What does not touch the target counts there too: a deletionPolicy
 // that is set to Orphan now is the way out when a cluster is gone for good.
 func (c *Controller) leave(ctx context.Context, integration *v1alpha1.Integration, wanted selection, installation *v1alpha1.Installation) (*v1alpha1.Installation, error) {
-	target := installation.Spec.Target
+	target := installation.TargetName()
 	spec := keepWhatRuns(installationSpec(integration, target), installation.Spec)
 	updated, err := c.update(ctx, installation, spec)
 	if err != nil || updated.DeletionTimestamp != nil {
@@ -112,17 +112,11 @@ func (c *Controller) keeps(integration *v1alpha1.Integration, wanted selection, 
 	if wanted.selectorMatchesNone {
 		return true, nil
 	}
-	if integration.Spec.TargetSelector == nil || orphans(integration) {
+	if integration.Spec.TargetSelector == nil || orphans(integration) || v1alpha1.ParseTarget(integration.Namespace, target).Namespace != integration.Namespace {
 		return false, nil
 	}
-	_, err := c.Targets.IntegrationTargets(integration.Namespace).Get(target)
-	if apierrors.IsNotFound(err) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading IntegrationTarget %s/%s: %w", integration.Namespace, target, err)
-	}
-	return false, nil
+	there, err := c.target(integration, target)
+	return there == nil, err
 }
 
 func (c *Controller) update(ctx context.Context, existing *v1alpha1.Installation, spec v1alpha1.InstallationSpec) (*v1alpha1.Installation, error) {

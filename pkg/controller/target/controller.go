@@ -174,7 +174,11 @@ func inUse(installations []*v1alpha1.Installation) string {
 	const shown = 5
 	names := make([]string, 0, len(installations))
 	for _, installation := range installations {
-		names = append(names, installation.Spec.Integration)
+		name := installation.Spec.Integration
+		if installation.Spec.TargetNamespace != "" {
+			name = installation.Namespace + "/" + name
+		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	text := strings.Join(names[:min(len(names), shown)], ", ")

@@ -48,6 +48,8 @@ func TestApply(t *testing.T) {
 	} {
 		c.run(append([]string{"apply"}, args...)...).expect(t, 1, words)
 	}
+	c.stdin = ""
+	c.run("apply", "-f", "-").expect(t, 1, "no objects passed to apply")
 	c.stdin = "kind: Nonsense\napiVersion: example.com/v1\nmetadata: {name: x}\n"
 	c.run("apply", "-f", "-").expect(t, 1, `no matches for kind "Nonsense" in version "example.com/v1"`)
 }

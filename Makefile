@@ -9,6 +9,10 @@ export CGO_ENABLED ?= 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
 
+# How long each fuzz target runs, and below which directory they are.
+FUZZTIME ?= 30s
+FUZZ ?= pkg
+
 # The packages in which goroutines share state.
 RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/...
 
@@ -51,7 +55,7 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 test: build kubectl-ksit tools ## Run all tests, end-to-end included.
 	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
 	cd test/bed && go test ./...
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster.
@@ -59,7 +63,11 @@ test-unit: ## Run the tests that need no cluster.
 
 .PHONY: test-e2e
 test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on a bed of their own.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.
+	hack/fuzz.sh $(FUZZTIME) $(FUZZ)
 
 .PHONY: soak
 soak: build tools ## Fifteen minutes of random faults and changes, and then all must be as it was asked for.

@@ -28,6 +28,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"ksit.io/ksit/pkg/admission/integrationorder"
+	"ksit.io/ksit/pkg/admission/targetuse"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	ksitclient "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 )
@@ -44,6 +45,7 @@ func Order() []string {
 		validatingpolicy.PluginName,
 		// Before webhooks, which cost more, and may act on what they let pass.
 		integrationorder.PluginName,
+		targetuse.PluginName,
 		validatingwebhook.PluginName,
 		// Quota is charged last, for what nothing else refuses.
 		resourcequota.PluginName,
@@ -54,6 +56,7 @@ func Order() []string {
 // of the host cluster, and those of KSIT.
 func Configure(options *genericoptions.AdmissionOptions) {
 	integrationorder.Register(options.Plugins)
+	targetuse.Register(options.Plugins)
 	resourcequota.Register(options.Plugins)
 	options.RecommendedPluginOrder = Order()
 }
@@ -65,16 +68,21 @@ func Initializers(loopback *rest.Config) ([]admission.PluginInitializer, error) 
 	if err != nil {
 		return nil, fmt.Errorf("making the client of the ksit.io API for admission: %w", err)
 	}
-	return []admission.PluginInitializer{quotaInitializer{}, integrationsInitializer{client.KsitV1alpha1()}}, nil
+	return []admission.PluginInitializer{quotaInitializer{}, objectsInitializer{client.KsitV1alpha1()}}, nil
 }
 
-// integrationsInitializer hands on the client of the server to itself.
-type integrationsInitializer struct{ client ksitclient.IntegrationsGetter }
+// objectsInitializer hands on the client of the server to itself.
+type objectsInitializer struct {
+	client ksitclient.KsitV1alpha1Interface
+}
 
 // Initialize implements admission.PluginInitializer.
-func (i integrationsInitializer) Initialize(plugin admission.Interface) {
+func (i objectsInitializer) Initialize(plugin admission.Interface) {
 	if wants, ok := plugin.(integrationorder.WantsIntegrations); ok {
 		wants.SetIntegrations(i.client)
+	}
+	if wants, ok := plugin.(targetuse.WantsIntegrationTargets); ok {
+		wants.SetIntegrationTargets(i.client)
 	}
 }
 

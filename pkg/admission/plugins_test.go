@@ -37,7 +37,7 @@ func TestLibraryPluginsAreOrdered(t *testing.T) {
 	}
 
 	admission.Configure(library)
-	want = slices.Insert(want, 4, "IntegrationOrder")
+	want = slices.Insert(want, 4, "IntegrationOrder", "IntegrationTargetUse")
 	if diff := cmp.Diff(append(want, "ResourceQuota"), library.RecommendedPluginOrder); diff != "" {
 		t.Errorf("the order (-want +got):\n%s", diff)
 	}

@@ -26,6 +26,11 @@ type Config struct {
 	Generic *genericapiserver.RecommendedConfig
 	// Scheme holds the types that are served.
 	Scheme *scheme.Set
+	// TargetProxy passes requests on to targets; nil for a server that does not.
+	TargetProxy TargetProxy
+	// Live looks at clusters for the subresources that ask one; nil serves none of
+	// these.
+	Live *rest.Live
 }
 
 // NewConfig returns a Config with the defaults of the library, for the caller to
@@ -37,14 +42,17 @@ func NewConfig() (*Config, error) {
 	}
 	generic := genericapiserver.NewRecommendedConfig(set.Codecs)
 	applyOpenAPI(&generic.Config, set)
+	applyLongRunning(&generic.Config)
 	return &Config{Generic: generic, Scheme: set}, nil
 }
 
 // completedConfig is reachable through CompletedConfig only, so that a server
 // cannot be made from a Config that was not completed.
 type completedConfig struct {
-	generic genericapiserver.CompletedConfig
-	scheme  *scheme.Set
+	generic     genericapiserver.CompletedConfig
+	scheme      *scheme.Set
+	targetProxy TargetProxy
+	live        *rest.Live
 }
 
 // CompletedConfig is what Complete returns.
@@ -59,7 +67,9 @@ func (c *Config) Complete() (CompletedConfig, error) {
 		return CompletedConfig{}, fmt.Errorf("invalid configuration of the API server: %w", err)
 	}
 	c.Generic.EffectiveVersion = released{c.Generic.EffectiveVersion}
-	return CompletedConfig{&completedConfig{generic: c.Generic.Complete(), scheme: c.Scheme}}, nil
+	return CompletedConfig{&completedConfig{
+		generic: c.Generic.Complete(), scheme: c.Scheme, targetProxy: c.TargetProxy, live: c.Live,
+	}}, nil
 }
 
 // validate refuses what the library takes as a wish: it lets everybody in when
@@ -91,7 +101,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the generic API server: %w", err)
 	}
-	group, err := rest.StorageProvider{}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
+	group, err := rest.StorageProvider{TargetProxy: c.targetProxy, Live: c.live}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
 	if err != nil {
 		return nil, fmt.Errorf("building the storage of ksit.io: %w", err)
 	}
@@ -102,6 +112,11 @@ func (c CompletedConfig) New() (*Server, error) {
 	// server: without it readyz is green before the watch caches are filled.
 	if err := generic.AddPostStartHook("storage-readiness", generic.StorageReadinessHook.Hook); err != nil {
 		return nil, fmt.Errorf("adding the hook for storage readiness: %w", err)
+	}
+	if c.targetProxy != nil {
+		if err := stopWith(generic, c.targetProxy); err != nil {
+			return nil, err
+		}
 	}
 	return &Server{generic: generic}, nil
 }

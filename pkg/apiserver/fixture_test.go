@@ -29,6 +29,7 @@ import (
 	"ksit.io/ksit/pkg/apiserver"
 	"ksit.io/ksit/pkg/etcd"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
+	ksitrest "ksit.io/ksit/pkg/registry/ksit/rest"
 )
 
 // fixture is an API server in this process, on a real etcd. Who may call it differs
@@ -49,6 +50,12 @@ type fixture struct {
 // the functions given.
 func start(t *testing.T, prepare ...func(*apiserver.Server)) *fixture {
 	t.Helper()
+	return startWith(t, func(*apiserver.Config) {}, prepare...)
+}
+
+// startWith is start for a server that is configured in some other way.
+func startWith(t *testing.T, configure func(*apiserver.Config), prepare ...func(*apiserver.Server)) *fixture {
+	t.Helper()
 	storage, err := etcd.Open(t.Context(), etcd.Options{Dir: t.TempDir(), UnsafeNoFsync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +66,7 @@ func start(t *testing.T, prepare ...func(*apiserver.Server)) *fixture {
 		}
 	})
 	config := newConfig(t, storage.Endpoint())
+	configure(config)
 	f := &fixture{etcd: storage, stopped: make(chan struct{})}
 
 	completed, err := config.Complete()
@@ -129,6 +137,7 @@ func newConfig(t *testing.T, endpoint string) *apiserver.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Live = &ksitrest.Live{Targets: unansweredTargets{}, Installations: unanswered{}}
 	order := integrationorder.New()
 	order.SetIntegrations(loopback.KsitV1alpha1())
 	generic.AdmissionControl = order

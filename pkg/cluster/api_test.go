@@ -43,6 +43,7 @@ func TestRealAPI(t *testing.T) {
 	t.Run("probe", func(t *testing.T) { testProbe(t, target) })
 	t.Run("probe with few rights", func(t *testing.T) { testProbeFewRights(t, target) })
 	t.Run("mapper", func(t *testing.T) { testMapper(t, target) })
+	t.Run("tenant", func(t *testing.T) { testTenant(t, target) })
 	t.Run("workloads", func(t *testing.T) { testWorkloads(t, target) })
 }
 

@@ -34,10 +34,12 @@ const discoveryTimeout = 15 * time.Second
 // through, so that work begun with a kubeconfig that was rotated meanwhile can
 // end; who starts new work gets the present connection from the Set.
 type Connection struct {
-	name   types.NamespacedName
-	info   Info
-	config *rest.Config
-	base   *http.Transport
+	name      types.NamespacedName
+	info      Info
+	config    *rest.Config
+	transport *http.Transport
+	// relay carries the requests of ActAs.
+	relay *relay
 
 	kubernetes kubernetes.Interface
 	dynamic    dynamic.Interface
@@ -48,39 +50,58 @@ type Connection struct {
 
 	closeOnce sync.Once
 	closed    chan struct{}
+
+	// base is nil but for the connection of a tenant, and identity then its own.
+	base     *Connection
+	identity Identity
+	// tenants are the connections of tenants by the keys of their identities.
+	tenantsMu sync.Mutex
+	tenants   map[string]*Connection
 }
 
 // newConnection makes the clients of a connection. The config holds the rate
 // limiter and the user agent.
 func newConnection(name types.NamespacedName, parsed *rest.Config, info Info) (*Connection, error) {
-	config, base, err := newTransport(parsed)
+	config, transport, err := newTransport(parsed)
 	if err != nil {
 		return nil, err
 	}
-	c := &Connection{name: name, info: info, config: config, base: base, closed: make(chan struct{})}
-	client := &http.Client{Transport: config.Transport}
-
-	typed := rest.CopyConfig(config)
-	typed.ContentType = runtime.ContentTypeProtobuf
-	typed.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	if c.kubernetes, err = kubernetes.NewForConfigAndClient(typed, client); err != nil {
-		return nil, fmt.Errorf("making the client for %s: %w", name, err)
+	c := &Connection{name: name, info: info, config: config, transport: transport, closed: make(chan struct{})}
+	if c.relay, err = newRelay(parsed, transport); err != nil {
+		return nil, err
 	}
-	if c.dynamic, err = dynamic.NewForConfigAndClient(config, client); err != nil {
-		return nil, fmt.Errorf("making the dynamic client for %s: %w", name, err)
-	}
-	if c.metadata, err = metadata.NewForConfigAndClient(metadata.ConfigFor(config), client); err != nil {
-		return nil, fmt.Errorf("making the metadata client for %s: %w", name, err)
+	if err := c.makeClients(); err != nil {
+		return nil, err
 	}
 	lookup, err := discovery.NewDiscoveryClientForConfigAndClient(rest.CopyConfig(config),
 		&http.Client{Transport: config.Transport, Timeout: discoveryTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("making the discovery client for %s: %w", name, err)
 	}
-	c.discovery = memory.NewMemCacheClient(lookup)
+	c.discovery = memory.NewMemCacheClient(&boundedDiscovery{lookup})
 	c.mapper = newMapper(c.discovery)
 	c.workloads = newWorkloads(name, c.metadata)
 	return c, nil
+}
+
+// makeClients makes the clients that act as whom the transport of the
+// configuration says.
+func (c *Connection) makeClients() error {
+	client := &http.Client{Transport: c.config.Transport}
+	typed := rest.CopyConfig(c.config)
+	typed.ContentType = runtime.ContentTypeProtobuf
+	typed.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	var err error
+	if c.kubernetes, err = kubernetes.NewForConfigAndClient(typed, client); err != nil {
+		return fmt.Errorf("making the client for %s: %w", c.name, err)
+	}
+	if c.dynamic, err = dynamic.NewForConfigAndClient(c.config, client); err != nil {
+		return fmt.Errorf("making the dynamic client for %s: %w", c.name, err)
+	}
+	if c.metadata, err = metadata.NewForConfigAndClient(metadata.ConfigFor(c.config), client); err != nil {
+		return fmt.Errorf("making the metadata client for %s: %w", c.name, err)
+	}
+	return nil
 }
 
 // Name returns the name of the IntegrationTarget.
@@ -125,6 +146,7 @@ func (c *Connection) close() {
 	c.closeOnce.Do(func() {
 		close(c.closed)
 		c.workloads.close()
-		c.base.CloseIdleConnections()
+		c.transport.CloseIdleConnections()
+		c.relay.upgradeBase.CloseIdleConnections()
 	})
 }

@@ -27,7 +27,7 @@ func (c *Connection) Explain(err error) Finding {
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		s := status.Status()
 		if s.Code >= 400 && s.Code < 500 && s.Code != http.StatusTooManyRequests {
-			return Finding{metav1.ConditionTrue, string(s.Reason), s.Message}
+			return Finding{metav1.ConditionTrue, short(s.Reason), s.Message}
 		}
 	}
 	return unreachable(err, c.info.Endpoint)
@@ -47,7 +47,7 @@ func unreachable(err error, endpoint string) Finding {
 
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		s := status.Status()
-		return no("ServerError", "the API server at %s answers with an error: %d %s", host, s.Code, s.Reason)
+		return no("ServerError", "the API server at %s answers with an error: %d %s", host, s.Code, short(s.Reason))
 	}
 	if lookup, ok := errors.AsType[*net.DNSError](err); ok && !lookup.IsTimeout {
 		return no("NameNotFound", "the name of the API server, %s, cannot be resolved", host)
@@ -69,6 +69,10 @@ func unreachable(err error, endpoint string) Finding {
 		return no("CertificateInvalid", "the certificate of the API server at %s cannot be verified", host)
 	case alert || header || errors.Is(err, http.ErrSchemeMismatch):
 		return no("TLSFailed", "no TLS connection to %s", host)
+	case errors.Is(err, errRedirect):
+		return no("Redirected", "the API server at %s answers with a redirect, which is not followed: name the address that it leads to in the kubeconfig", host)
+	case errors.Is(err, errTooMuchSaid):
+		return no("TooLarge", "the API server at %s answers with more than is read", host)
 	case errors.Is(err, errNotKubernetes):
 		return no("NotKubernetes", "what answers at %s is not a Kubernetes API server", host)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -85,6 +89,14 @@ func unreachable(err error, endpoint string) Finding {
 	default:
 		return no("ConnectionFailed", "the connection to %s failed", host)
 	}
+}
+
+// short is a reason of a target, unless it is longer than any.
+func short(reason metav1.StatusReason) string {
+	if len(reason) > 64 {
+		return "of its own"
+	}
+	return string(reason)
 }
 
 func timedOut(err error) bool {

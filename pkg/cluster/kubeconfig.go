@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 // MaxKubeconfigSize is the largest kubeconfig that is read, in bytes. A Secret
@@ -49,6 +51,10 @@ func ParseKubeconfig(data []byte, opts ParseOptions) (*rest.Config, Info, error)
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil, Info{}, refuse(ReasonInvalid, "the kubeconfig is empty")
+	}
+	// The parser writes all aliases out.
+	if err := safeyaml.Bounded(data); err != nil {
+		return nil, Info{}, refuse(ReasonInvalid, "the kubeconfig cannot be read: %s", err)
 	}
 	kubeconfig, err := clientcmd.Load(data)
 	if err != nil {

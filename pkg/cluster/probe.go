@@ -50,6 +50,9 @@ func (r Report) Healthy() bool {
 		r.Authorized.Status == metav1.ConditionTrue
 }
 
+// maxVersionBytes bounds the version that a target says it has.
+const maxVersionBytes = 128
+
 // nodesPerPage bounds what is held of the nodes at a time: a node with its list
 // of images takes tens of kilobytes.
 const nodesPerPage = 100
@@ -83,7 +86,7 @@ func (c *Connection) version(ctx context.Context) (version.Info, error) {
 	if err != nil {
 		return info, err
 	}
-	if json.Unmarshal(data, &info) != nil || info.GitVersion == "" {
+	if json.Unmarshal(data, &info) != nil || info.GitVersion == "" || len(info.GitVersion) > maxVersionBytes {
 		return info, errNotKubernetes
 	}
 	return info, nil

@@ -4,6 +4,7 @@
 package cluster
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,22 +38,8 @@ func newTransport(config *rest.Config) (*rest.Config, *http.Transport, error) {
 	if err != nil {
 		return nil, nil, refuse(ReasonCredentialsInvalid, "the certificates of the kubeconfig cannot be used")
 	}
-	base := &http.Transport{
-		// The proxy of the process, if any: the operator's, not the tenant's.
-		Proxy:               utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment),
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     tlsConfig,
-		TLSHandshakeTimeout: handshakeTimeout,
-		IdleConnTimeout:     idleTimeout,
-		MaxIdleConnsPerHost: 4,
-		DisableCompression:  config.DisableCompression,
-		ForceAttemptHTTP2:   true,
-		HTTP2: &http.HTTP2Config{
-			SendPingTimeout: pingAfter,
-			PingTimeout:     pingTimeout,
-		},
-	}
-	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), base)
+	base := newBase(config, tlsConfig)
+	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), newGuard(base))
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the transport to %s: %w", config.Host, err)
 	}
@@ -66,6 +53,26 @@ func newTransport(config *rest.Config) (*rest.Config, *http.Transport, error) {
 		Burst:              config.Burst,
 		WarningHandler:     rest.NoWarnings{},
 	}, base, nil
+}
+
+// newBase returns a transport without credentials, but for a client certificate.
+func newBase(config *rest.Config, tlsConfig *tls.Config) *http.Transport {
+	return &http.Transport{
+		// The proxy of the process, if any: the operator's, not the tenant's.
+		Proxy:                  utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment),
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    4,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     config.DisableCompression,
+		ForceAttemptHTTP2:      true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: pingAfter,
+			PingTimeout:     pingTimeout,
+		},
+	}
 }
 
 // withoutTLS returns what is left for the wrappers: client-go refuses TLS

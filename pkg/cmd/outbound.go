@@ -20,7 +20,10 @@ import (
 	"ksit.io/ksit/pkg/installer/helm"
 	"ksit.io/ksit/pkg/installer/manifest"
 	"ksit.io/ksit/pkg/live"
+	ksitrest "ksit.io/ksit/pkg/registry/ksit/rest"
 	"ksit.io/ksit/pkg/rewrite"
+	"ksit.io/ksit/pkg/sources"
+	"ksit.io/ksit/pkg/targetproxy"
 	"ksit.io/ksit/pkg/version"
 )
 
@@ -63,7 +66,12 @@ func (r *outbound) serveLive(config *apiserver.Config, hostConfig *rest.Config) 
 	}
 	reader := host.NewReader(hostClient)
 	targets := &live.Targets{Client: client.KsitV1alpha1(), Secrets: reader.Secrets(), Connections: r.connections}
-	_ = targets
+	config.TargetProxy = targetproxy.New(targets, targetproxy.Options{})
+	read := sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()}
+	config.Live = &ksitrest.Live{
+		Targets:       targets,
+		Installations: live.NewInstallations(targets, r.installers, read),
+	}
 	return nil
 }
 
@@ -75,6 +83,10 @@ func newInstallers(o *options.Outbound) (map[v1alpha1.InstallMethod]installer.In
 			return nil, err
 		}
 	}
+	allowed, err := fetch.ParseAllowedSources(o.AllowedSources)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-sources: %w", err)
+	}
 	var cacheBytes int64 // The default, which is meant for memory.
 	if o.CacheDir != "" {
 		cacheBytes = diskCacheBytes
@@ -82,6 +94,7 @@ func newInstallers(o *options.Outbound) (map[v1alpha1.InstallMethod]installer.In
 	client, err := fetch.NewClient(fetch.Options{
 		Rewrites:   rewrites,
 		AllowLocal: o.AllowLocalSources,
+		Allowed:    allowed,
 		CacheDir:   o.CacheDir,
 		CacheBytes: cacheBytes,
 		UserAgent:  "ksit/" + version.Get().GitVersion,
@@ -95,6 +108,7 @@ func newInstallers(o *options.Outbound) (map[v1alpha1.InstallMethod]installer.In
 		ChartsDir:         o.ChartsDir,
 		CacheDir:          o.CacheDir,
 		AllowLocalSources: o.AllowLocalSources,
+		Lookup:            helm.LookupPolicy(o.ChartLookup),
 	})
 	if err != nil {
 		return nil, err

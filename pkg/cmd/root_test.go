@@ -22,7 +22,7 @@ import (
 // another default breaks somebody's manifest. UPDATE_GOLDEN=1 writes anew.
 func TestFlags(t *testing.T) {
 	for _, command := range NewCommand().Commands() {
-		if command.Name() == "version" {
+		if command.Name() == "version" || command.Hidden {
 			continue
 		}
 		t.Run(command.Name(), func(t *testing.T) {
@@ -112,5 +112,21 @@ func TestCommandsTakeNoArguments(t *testing.T) {
 		if _, err := run(t, command.Name(), "surplus"); err == nil {
 			t.Errorf("%s took an argument", command.Name())
 		}
+	}
+}
+
+// TestRenderIsHidden makes sure that the command that renders is nothing that
+// help names, and that it takes nothing else for a chart.
+func TestRenderIsHidden(t *testing.T) {
+	help, err := run(t, "--help")
+	if err != nil || strings.Contains(help, "render") {
+		t.Errorf("%v: %s", err, help)
+	}
+	command := NewCommand()
+	command.SetArgs([]string{"render"})
+	command.SetIn(strings.NewReader("x"))
+	command.SilenceErrors, command.SilenceUsage = true, true
+	if err := command.Execute(); err == nil {
+		t.Error("it renders what is no chart")
 	}
 }

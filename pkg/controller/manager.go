@@ -113,6 +113,10 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	if err != nil {
 		return err
 	}
+	naming, err := index.NewIntegrations(kinds.Integrations().Informer())
+	if err != nil {
+		return err
+	}
 	recorder := m.events.NewRecorder(ksitscheme.Scheme, "ksit-controller-manager")
 	reader := host.NewReader(hostClient)
 
@@ -137,6 +141,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Installations: installations,
 		Sources:       read,
 		Charts:        charts,
+		Access:        reader.Access(),
 		Events:        recorder,
 	}
 	targetController := &target.Controller{
@@ -169,7 +174,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	m.probes = workers.NewPool("installation", installationController.Reconcile, observe)
 	m.operations = workers.NewPool("operation", installationController.Operate, observe)
 
-	routes := routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister()}
+	routes := routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister(), naming: naming}
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		kinds.Integrations().Informer():       routes.forIntegrations(),
 		kinds.IntegrationTargets().Informer(): routes.forTargets(),

@@ -31,6 +31,7 @@ type routes struct {
 	manager       *Manager
 	installations *index.Installations
 	integrations  listers.IntegrationLister
+	naming        *index.Integrations
 }
 
 func (r routes) forIntegrations() cache.ResourceEventHandler {
@@ -70,6 +71,7 @@ func (r routes) forTargets() cache.ResourceEventHandler {
 		r.manager.targets.AddObject(t)
 		r.installationsOn(t, everything)
 		r.integrationsOf(t.Namespace, concerned)
+		r.integrationsNaming(t, everyOne)
 	}
 	return handler[v1alpha1.IntegrationTarget]{
 		added:   all,
@@ -90,8 +92,10 @@ func (r routes) forTargets() cache.ResourceEventHandler {
 			switch {
 			case spec || labelled:
 				r.integrationsOf(after.Namespace, concerned)
+				r.integrationsNaming(after, everyOne)
 			case ready:
 				r.integrationsOf(after.Namespace, rollsOut)
+				r.integrationsNaming(after, rollsOut)
 			}
 		},
 	}
@@ -102,7 +106,7 @@ func (r routes) forInstallations() cache.ResourceEventHandler {
 		r.manager.integrations.AddAfter(types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Integration}, after)
 	}
 	target := func(i *v1alpha1.Installation) {
-		r.manager.targets.AddAfter(types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Target}, countAfter)
+		r.manager.targets.AddAfter(i.TargetKey(), countAfter)
 	}
 	return handler[v1alpha1.Installation]{
 		added: func(i *v1alpha1.Installation) {
@@ -137,9 +141,8 @@ func runs(i *v1alpha1.Installation) bool {
 // dependants has those Installations on the same target reconciled that wait
 // for this one, or should.
 func (r routes) dependants(of *v1alpha1.Installation) {
-	target := types.NamespacedName{Namespace: of.Namespace, Name: of.Spec.Target}
-	r.installationsAt(target, func(i *v1alpha1.Installation) bool {
-		return slices.ContainsFunc(i.Spec.DependsOn, func(d v1alpha1.IntegrationDependency) bool { return d.Name == of.Spec.Integration })
+	r.installationsAt(of.TargetKey(), func(i *v1alpha1.Installation) bool {
+		return i.Namespace == of.Namespace && slices.ContainsFunc(i.Spec.DependsOn, func(d v1alpha1.IntegrationDependency) bool { return d.Name == of.Spec.Integration })
 	})
 }
 
@@ -181,6 +184,23 @@ func concerned(i *v1alpha1.Integration) bool { return i.Spec.TargetSelector != n
 // integrationsOf has those of a namespace reconciled that a target may concern.
 func (r routes) integrationsOf(namespace string, which func(*v1alpha1.Integration) bool) {
 	list, err := r.integrations.Integrations(namespace).List(labels.Everything())
+	if err != nil {
+		runtime.HandleError(err)
+		return
+	}
+	for _, integration := range list {
+		if which(integration) {
+			r.manager.integrations.AddObject(integration)
+		}
+	}
+}
+
+func everyOne(*v1alpha1.Integration) bool { return true }
+
+// integrationsNaming has those of other namespaces reconciled that name a
+// target: whether it admits them may have changed.
+func (r routes) integrationsNaming(target *v1alpha1.IntegrationTarget, which func(*v1alpha1.Integration) bool) {
+	list, err := r.naming.Naming(types.NamespacedName{Namespace: target.Namespace, Name: target.Name})
 	if err != nil {
 		runtime.HandleError(err)
 		return

@@ -74,6 +74,8 @@ func TestRoutes(t *testing.T) {
 	templates := func(i *v1alpha1.Installation) {
 		i.Spec.AutoInstall = &v1alpha1.AutoInstall{HelmConfig: &v1alpha1.HelmConfig{TemplateValues: true}}
 	}
+	// foreign is one of another namespace on the same target.
+	foreign := func(i *v1alpha1.Installation) { i.Namespace, i.Spec.TargetNamespace = "other", "ns" }
 	runs := func(i *v1alpha1.Installation) { i.Status.Phase = v1alpha1.PhaseRunning }
 	target := func(mutate func(*v1alpha1.IntegrationTarget)) *v1alpha1.IntegrationTarget {
 		t := &v1alpha1.IntegrationTarget{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "one", Generation: 1}}
@@ -99,7 +101,7 @@ func TestRoutes(t *testing.T) {
 			change: func(r routes) {
 				r.forTargets().OnUpdate(target(asIs), target(func(t *v1alpha1.IntegrationTarget) { t.Labels = map[string]string{"a": "b"} }))
 			},
-			want: "installation/templated.one integration/rolling integration/selecting",
+			want: "installation/templated.one integration/naming integration/rolling integration/selecting",
 		},
 		"a target gets an annotation": {
 			change: func(r routes) {
@@ -111,7 +113,18 @@ func TestRoutes(t *testing.T) {
 			change: func(r routes) {
 				r.forTargets().OnUpdate(target(asIs), target(func(t *v1alpha1.IntegrationTarget) { t.Status.Ready = true }))
 			},
-			want: "installation/dependant.one installation/first.one installation/templated.one integration/rolling",
+			want: "installation/dependant.one installation/first.one installation/foreign.one installation/templated.one integration/rolling",
+		},
+		"a target admits others": {
+			change: func(r routes) {
+				r.forTargets().OnUpdate(target(asIs), target(func(t *v1alpha1.IntegrationTarget) { t.Generation++ }))
+			},
+			want: "installation/dependant.one installation/first.one installation/foreign.one installation/templated.one " +
+				"integration/naming integration/rolling integration/selecting target/one",
+		},
+		"what is on it from elsewhere goes": {
+			change: func(r routes) { r.forInstallations().OnDelete(installed("foreign.one", foreign)) },
+			want:   "installation/foreign.one integration/foreign target/one",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,8 +133,13 @@ func TestRoutes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			byName, err := index.NewIntegrations(kinds.Integrations().Informer())
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, i := range []*v1alpha1.Installation{
 				installed("first.one"), installed("dependant.one", needsFirst), installed("dependant.two", needsFirst), installed("templated.one", templates),
+				installed("foreign.one", foreign, needsFirst),
 			} {
 				if err := kinds.Installations().Informer().GetIndexer().Add(i); err != nil {
 					t.Fatal(err)
@@ -135,12 +153,17 @@ func TestRoutes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			naming := &v1alpha1.Integration{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "naming"},
+				Spec: v1alpha1.IntegrationSpec{TargetClusters: []string{"ns/one", "one"}}}
+			if err := kinds.Integrations().Informer().GetIndexer().Add(naming); err != nil {
+				t.Fatal(err)
+			}
 			c := &called{names: map[string]bool{}}
 			m := &Manager{integrations: c.pool("integration"), charts: c.pool("chart"), targets: c.pool("target"), probes: c.pool("installation")}
 			for _, pool := range []*workers.Pool{m.integrations, m.charts, m.targets, m.probes} {
 				go pool.Run(t.Context(), 1)
 			}
-			tc.change(routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister()})
+			tc.change(routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister(), naming: byName})
 			if got := strings.Join(c.sees(strings.Fields(tc.want)), " "); got != tc.want {
 				t.Errorf("reconciled %q, want %q", got, tc.want)
 			}

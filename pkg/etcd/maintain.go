@@ -120,10 +120,13 @@ func (s *Server) maintain(ctx context.Context, m Maintenance) {
 	}
 }
 
-// tidy defragments when that pays, and lets writes in again when a spent quota
-// has room again.
+// tidy reports what it finds, defragments when that pays, and lets writes in
+// again when a spent quota has room again.
 func (s *Server) tidy(ctx context.Context, m Maintenance) error {
 	status := s.Status()
+	// Before anything is repaired: defragmentation takes its time, during which
+	// the alarm is on, and a repair that fails must not hide what it was for.
+	s.metrics.observe(status)
 	if status.NoSpace || status.SizeBytes >= m.DefragMinBytes {
 		// What was deleted counts as free once a later transaction has begun, and
 		// with writes refused, or nobody writing, none begins by itself.

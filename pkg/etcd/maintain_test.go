@@ -4,6 +4,7 @@
 package etcd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,27 +86,30 @@ func TestSmallOrFullDatabaseIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestSpentQuotaIsReportedAndHeals(t *testing.T) {
+// byHand leaves maintenance to the test: after the look at the start there is
+// none for an hour.
+func byHand() Maintenance { return Maintenance{Interval: time.Hour} }
+
+// spend fills the database until writes are refused.
+func spend(t *testing.T, client *clientv3.Client) {
+	t.Helper()
+	// The size is looked at when a batch is committed, so more goes in than fits.
+	if err := fill(t, client, 2000); !errors.Is(err, rpctypes.ErrNoSpace) {
+		t.Fatalf("writing over the quota gave %v, want %v", err, rpctypes.ErrNoSpace)
+	}
+}
+
+// openSmall opens a server whose quota is soon spent, and yet so large that the
+// pages that are free at that moment are a small share of it: defragmentation
+// alone must not make room.
+func openSmall(t *testing.T) (*Server, *clientv3.Client, func() float64) {
+	t.Helper()
 	registry := metrics.NewKubeRegistry()
 	observed := NewMetrics()
 	if err := observed.Register(registry.Register); err != nil {
 		t.Fatal(err)
 	}
-	server := open(t, Options{
-		Dir:         t.TempDir(),
-		QuotaBytes:  4 << 20,
-		Metrics:     observed,
-		Maintenance: Maintenance{Interval: 50 * time.Millisecond},
-	})
-	client := connect(t, server)
-
-	// The size is looked at when a batch is committed, so more goes in than fits.
-	if err := fill(t, client, 2000); !errors.Is(err, rpctypes.ErrNoSpace) {
-		t.Fatalf("writing over the quota gave %v, want %v", err, rpctypes.ErrNoSpace)
-	}
-	if err := server.Check(); err == nil || !strings.Contains(err.Error(), "etcd is full") {
-		t.Errorf("Check() = %v, want an error that says that etcd is full", err)
-	}
+	server := open(t, Options{Dir: t.TempDir(), QuotaBytes: 32 << 20, Metrics: observed, Maintenance: byHand()})
 	alarm := func() float64 {
 		value, err := testutil.GetGaugeMetricValue(observed.alarm.WithLabelValues("nospace"))
 		if err != nil {
@@ -113,12 +117,50 @@ func TestSpentQuotaIsReportedAndHeals(t *testing.T) {
 		}
 		return value
 	}
-	eventually(t, "the alarm in the metrics", func() bool { return alarm() == 1 })
+	return server, connect(t, server), alarm
+}
+
+func TestSpentQuotaIsReportedAndHeals(t *testing.T) {
+	server, client, alarm := openSmall(t)
+	spend(t, client)
+	if err := server.tidy(t.Context(), byHand().withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Check(); err == nil || !strings.Contains(err.Error(), "etcd is full") {
+		t.Errorf("Check() = %v, want an error that says that etcd is full", err)
+	}
+	if alarm() != 1 {
+		t.Error("the alarm is not in the metrics")
+	}
 
 	// Reading and deleting go on; that is the way out.
 	empty(t, client)
-	eventually(t, "the end of the alarm", func() bool { return server.Check() == nil && alarm() == 0 })
+	if err := server.tidy(t.Context(), byHand().withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Check(); err != nil {
+		t.Errorf("Check() = %v after everything was deleted", err)
+	}
+	if alarm() != 0 {
+		t.Error("the alarm is still in the metrics")
+	}
 	if err := fill(t, client, 5); err != nil {
 		t.Errorf("writing after the alarm: %v", err)
+	}
+}
+
+// TestAlarmIsReportedBeforeItIsRepaired has the first look that finds an alarm
+// try to end it, in vain.
+func TestAlarmIsReportedBeforeItIsRepaired(t *testing.T) {
+	server, client, alarm := openSmall(t)
+	spend(t, client)
+	empty(t, client)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := server.tidy(stopped, byHand().withDefaults()); err == nil {
+		t.Fatal("the alarm was taken back in no time")
+	}
+	if alarm() != 1 {
+		t.Error("the alarm is not in the metrics")
 	}
 }

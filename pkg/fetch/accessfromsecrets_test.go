@@ -74,3 +74,18 @@ func asData(in map[string]string) map[string][]byte {
 	}
 	return out
 }
+
+func FuzzAccessFromSecrets(f *testing.F) {
+	f.Add("username", []byte("me"), "password", []byte("right"), []byte(""))
+	f.Add("token", []byte("x"), "tls.crt", []byte("-----BEGIN CERTIFICATE-----"), []byte("-----BEGIN CERTIFICATE-----"))
+	f.Fuzz(func(t *testing.T, key string, value []byte, other string, more, ca []byte) {
+		access, err := AccessFromSecrets(map[string][]byte{key: value, other: more}, map[string][]byte{caKey: ca})
+		if err == nil && !access.identifies() {
+			t.Error("a Secret of nothing is taken for credentials")
+		}
+		// Short ones are part of every sentence.
+		if err != nil && len(value) > 12 && strings.Contains(err.Error(), string(value)) {
+			t.Errorf("the error %q tells a value", err)
+		}
+	})
+}

@@ -34,6 +34,8 @@ type Options struct {
 	Rewrites *rewrite.Table
 	// AllowLocal lifts the refusal of local addresses for all URLs.
 	AllowLocal bool
+	// Allowed are what tenants may name; nil allows all that is not local.
+	Allowed *AllowedSources
 	// RootCAs verify servers; nil means those of the system.
 	RootCAs *x509.CertPool
 	// Resolver looks up names; nil means that of the system.
@@ -119,6 +121,9 @@ func (c *Client) Get(ctx context.Context, rawURL string, limits Limits) ([]byte,
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.Timeout, fmt.Errorf("not done after %s: %w", limits.Timeout, context.DeadlineExceeded))
 	defer cancel()
+	if err := c.Permit(rawURL); err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", Redact(rawURL), err)
+	}
 	target, _ := c.options.Rewrites.URL(rawURL)
 	body, err := c.get(ctx, target, limits.MaxBytes)
 	if err == nil {
@@ -150,7 +155,7 @@ func (c *Client) get(ctx context.Context, target string, maxBytes int64) ([]byte
 	if kept != nil && int64(len(kept.body)) <= maxBytes {
 		kept.condition(request.Header)
 	}
-	response, err := c.httpClient(&roundTripper{client: c, authorize: true}).Do(request)
+	response, err := c.httpClient(&roundTripper{client: c, permitted: true, authorize: true}).Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -171,6 +171,10 @@ func TestRefusedURLs(t *testing.T) {
 		"http://[::ffff:169.254.169.254]/latest/meta-data/",
 		"http://[fd00:ec2::254]/",
 		"http://charts.example.com:" + port,
+		"http://[::127.0.0.1]:" + port,
+		"http://[64:ff9b::127.0.0.1]:" + port,
+		"http://[2002:7f00:1::]:" + port,
+		"http://224.0.0.1:" + port,
 		"ftp://example.com/x",
 		"file:///etc/passwd",
 		"oci://example.com/x",
@@ -189,8 +193,44 @@ func TestRefusedURLs(t *testing.T) {
 			t.Errorf("the error tells a password: %v", err)
 		}
 	}
+	// Names to Go, addresses to some resolvers: refused, or not found.
+	for _, host := range []string{"2130706433", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "127.1"} {
+		if _, err := client.Get(t.Context(), "http://"+host+":"+port, Limits{Timeout: 5 * time.Second}); err == nil {
+			t.Errorf("%s is fetched", host)
+		}
+	}
 	if n := hits.Load(); n != 0 {
 		t.Errorf("%d requests reached a refused server", n)
+	}
+}
+
+// TestRebinding has a name that is elsewhere each time that somebody asks: what
+// counts is the address that is connected to.
+func TestRebinding(t *testing.T) {
+	var hits, asked atomic.Int32
+	server := serve(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	harmless, local := resolver("203.0.113.1", "2001:db8::1"), resolver("127.0.0.1", "::1")
+	turning := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		// There are two questions for each name, one for each family.
+		if asked.Add(1) <= 2 {
+			return harmless.Dial(ctx, network, address)
+		}
+		return local.Dial(ctx, network, address)
+	}}
+	client := newTestClient(t, Options{Resolver: turning})
+	var last error
+	for range 3 {
+		_, last = client.Get(t.Context(), "http://charts.example.com:"+port, Limits{Timeout: 300 * time.Millisecond})
+		if last == nil {
+			t.Error("a name that turned local is fetched")
+		}
+	}
+	if hits.Load() != 0 || asked.Load() < 4 {
+		t.Errorf("%d requests reached the server after %d questions, the last: %v", hits.Load(), asked.Load(), last)
 	}
 }
 
@@ -245,8 +285,12 @@ func TestRedirects(t *testing.T) {
 		t.Error("a redirect reached a refused server")
 	}
 
+	site, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A client that is trusted may go about its own host, not to another.
-	trusted := newTestClient(t, Options{}).HTTPClient(true)
+	trusted := newTestClient(t, Options{}).HTTPClient(site, true)
 	response, err := trusted.Get(server.URL + "/base/outside")
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +299,7 @@ func TestRedirects(t *testing.T) {
 	if _, err := trusted.Get(server.URL + "/base/hidden"); !errors.Is(err, ErrRefused) {
 		t.Errorf("a redirect of a trusted server to another local one: %v", err)
 	}
-	if _, err := newTestClient(t, Options{}).HTTPClient(false).Get(server.URL); !errors.Is(err, ErrRefused) {
+	if _, err := newTestClient(t, Options{}).HTTPClient(site, false).Get(server.URL); !errors.Is(err, ErrRefused) {
 		t.Errorf("an untrusted client: %v", err)
 	}
 }

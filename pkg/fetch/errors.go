@@ -15,6 +15,9 @@ var (
 	// ErrRefused is the cause of errors for URLs that KSIT does not fetch.
 	// Trying again does not help.
 	ErrRefused = errors.New("refused")
+	// ErrNotAllowed is the cause of those that the operator does not allow. It is
+	// an ErrRefused.
+	ErrNotAllowed = fmt.Errorf("%w by the operator's --allowed-sources", ErrRefused)
 	// ErrTooLarge is the cause of errors for what exceeds its limit.
 	ErrTooLarge = errors.New("too large")
 )

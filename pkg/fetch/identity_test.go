@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -216,7 +217,11 @@ func TestAccessGoesToItsSiteOnly(t *testing.T) {
 	})
 	t.Run("a library authenticates by itself, by TLS excepted", func(t *testing.T) {
 		client := mustFor(t, newTestClient(t, Options{AllowLocal: true}), &password, site.URL)
-		response, err := client.HTTPClient(false).Get(site.URL)
+		at, err := url.Parse(site.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.HTTPClient(at, false).Get(site.URL)
 		if err != nil {
 			t.Fatal(err)
 		}

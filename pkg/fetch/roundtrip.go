@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 )
 
 // HTTPClient returns a client for libraries that make their own requests, under
@@ -15,8 +16,12 @@ import (
 // leaves passwords and tokens to the library. The URLs that the rewrite table
 // names are trusted in any case; a trusted client may reach local addresses with
 // every request that it is given, yet not through a redirect to another host.
-func (c *Client) HTTPClient(trusted bool) *http.Client {
-	return c.httpClient(&roundTripper{client: c, trusted: trusted})
+//
+// site is where a URL is served that the caller had permitted: requests to its
+// host pass, those to others, such as a service of tokens that it names, must be
+// of the allowed sources themselves.
+func (c *Client) HTTPClient(site *url.URL, trusted bool) *http.Client {
+	return c.httpClient(&roundTripper{client: c, site: origin(site), permitted: trusted, trusted: trusted})
 }
 
 func (c *Client) httpClient(transport http.RoundTripper) *http.Client {
@@ -27,6 +32,10 @@ func (c *Client) httpClient(transport http.RoundTripper) *http.Client {
 type roundTripper struct {
 	client  *Client
 	trusted bool
+	// permitted is true where all URLs that it is given are known to be of the
+	// allowed sources; those on site are in any case. Redirects never are.
+	permitted bool
+	site      string
 	// authorize is true where it adds the password or token.
 	authorize bool
 }
@@ -48,6 +57,9 @@ func (r *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) 
 
 func (r *roundTripper) roundTrip(request *http.Request) (*http.Response, error) {
 	if err := checkURL(request.URL); err != nil {
+		return nil, err
+	}
+	if err := r.permit(request); err != nil {
 		return nil, err
 	}
 	// A round tripper must leave the caller's request as it is.
@@ -100,9 +112,27 @@ func (r *roundTripper) mayBeLocal(request *http.Request) bool {
 	if r.client.options.AllowLocal || r.client.options.Rewrites.Trusted(request.URL) {
 		return true
 	}
-	if !r.trusted {
-		return false
+	return r.trusted && staysAtHost(request)
+}
+
+// permit refuses what leads away from the allowed sources.
+func (r *roundTripper) permit(request *http.Request) error {
+	options := &r.client.options
+	switch {
+	case options.Allowed.everything(), options.Rewrites.Trusted(request.URL):
+		return nil
+	case request.Response == nil && (r.permitted || origin(request.URL) == r.site):
+		return nil
+	case r.trusted && staysAtHost(request):
+		return nil
 	}
+	// Its path is what a server answered.
+	return options.Allowed.check(request.URL, "what it leads to, at "+request.URL.Scheme+"://"+request.URL.Host+",")
+}
+
+// staysAtHost tells whether a request is the first, or goes where the first of
+// its redirects went.
+func staysAtHost(request *http.Request) bool {
 	first := request
 	for first.Response != nil && first.Response.Request != nil {
 		first = first.Response.Request

@@ -19,7 +19,12 @@ import (
 // deadline of a Deployment.
 const startupGrace = 10 * time.Minute
 
-const maxMessage = 300
+const (
+	maxMessage = 300
+	// maxReason bounds reasons, which are the target's own words where it has
+	// some.
+	maxReason = 128
+)
 
 // verdict is what is thought of one object.
 type verdict struct {
@@ -33,25 +38,32 @@ func passed(message string) verdict {
 }
 
 func progressing(reason, format string, args ...any) verdict {
-	return verdict{v1alpha1.CheckProgressing, reason, shorten(fmt.Sprintf(format, args...))}
+	return verdict{v1alpha1.CheckProgressing, cut(reason, maxReason), shorten(fmt.Sprintf(format, args...))}
 }
 
 func failed(reason, format string, args ...any) verdict {
-	return verdict{v1alpha1.CheckFailed, reason, shorten(fmt.Sprintf(format, args...))}
+	return verdict{v1alpha1.CheckFailed, cut(reason, maxReason), shorten(fmt.Sprintf(format, args...))}
 }
 
 func unknown(reason, format string, args ...any) verdict {
-	return verdict{v1alpha1.CheckUnknown, reason, shorten(fmt.Sprintf(format, args...))}
+	return verdict{v1alpha1.CheckUnknown, cut(reason, maxReason), shorten(fmt.Sprintf(format, args...))}
 }
 
 // shorten makes one line of a message, of bounded length.
 func shorten(message string) string {
-	message = strings.Join(strings.Fields(message), " ")
-	runes := []rune(message)
-	if len(runes) > maxMessage {
-		return string(runes[:maxMessage-1]) + "…"
+	return cut(strings.Join(strings.Fields(message), " "), maxMessage)
+}
+
+// cut returns at most limit characters of a text.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	return message
+	runes := []rune(text)
+	if len(runes) > limit {
+		return string(runes[:limit-1]) + "…"
+	}
+	return text
 }
 
 // evaluate judges an object by itself.

@@ -108,6 +108,20 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// TestVerdictIsBounded has an object whose conditions are as long as somebody on
+// the target likes.
+func TestVerdictIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for _, v := range []verdict{progressing(long, "%s", long), failed(long, "%s", long), unknown(long, "%s", long), evaluate(&unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "example.com/v1", "kind": "Leaf", "metadata": map[string]any{"name": "a"},
+		"status": map[string]any{"conditions": []any{map[string]any{"type": "Stalled", "status": "True", "reason": long, "message": long}}},
+	}}, time.Now())} {
+		if len([]rune(v.reason)) > maxReason || len([]rune(v.message)) > maxMessage {
+			t.Errorf("a reason of %d bytes, a message of %d", len(v.reason), len(v.message))
+		}
+	}
+}
+
 func TestShorten(t *testing.T) {
 	if got := shorten("a\n  b\tc"); got != "a b c" {
 		t.Errorf("got %q", got)

@@ -14,6 +14,7 @@ type Reason string
 // The reasons. docs/troubleshooting.md says what to do for each.
 const (
 	ReasonRepositoryUnreachable Reason = "RepositoryUnreachable"
+	ReasonSourceRefused         Reason = "SourceRefused"
 	ReasonChartNotFound         Reason = "ChartNotFound"
 	ReasonChartInvalid          Reason = "ChartInvalid"
 	ReasonValuesInvalid         Reason = "ValuesInvalid"
@@ -39,9 +40,12 @@ const (
 	ReasonVerificationFailed Reason = "VerificationFailed"
 	// ReasonCRDVersionInUse is that of a CRD that would lose a version in which
 	// objects are stored.
-	ReasonCRDVersionInUse   Reason = "CRDVersionInUse"
-	ReasonNothingToRollBack Reason = "NothingToRollBack"
-	ReasonRollbackFailed    Reason = "RollbackFailed"
+	ReasonCRDVersionInUse Reason = "CRDVersionInUse"
+	// ReasonImpersonationForbidden is that of a kubeconfig that may not act as
+	// the tenant.
+	ReasonImpersonationForbidden Reason = "ImpersonationForbidden"
+	ReasonNothingToRollBack      Reason = "NothingToRollBack"
+	ReasonRollbackFailed         Reason = "RollbackFailed"
 )
 
 // Error is a failure with a reason that a user can act on.

@@ -44,7 +44,8 @@ func (t *Targets) Connect(ctx context.Context, target *v1alpha1.IntegrationTarge
 }
 
 // Of returns the target of an Installation, and the connection by which KSIT
-// works on it there.
+// works on it there: as the tenant, where the target says so. A target that does
+// not admit the namespace any more shows it nothing.
 func (t *Targets) Of(ctx context.Context, installation *v1alpha1.Installation) (*v1alpha1.IntegrationTarget, *cluster.Connection, error) {
 	key := installation.TargetKey()
 	target, err := t.Client.IntegrationTargets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
@@ -55,6 +56,17 @@ func (t *Targets) Of(ctx context.Context, installation *v1alpha1.Installation) (
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading IntegrationTarget %s: %w", key, err)
 	}
-	connection, err := t.Connect(ctx, target)
-	return target, connection, err
+	if !target.Admits(installation.Namespace) {
+		return nil, nil, apierrors.NewForbidden(v1alpha1.Resource("installations"), installation.Name,
+			fmt.Errorf("spec.tenancy.allowedNamespaces of IntegrationTarget %s does not admit namespace %q", key, installation.Namespace))
+	}
+	base, err := t.Connect(ctx, target)
+	if err != nil {
+		return nil, nil, err
+	}
+	connection, err := base.For(target, installation.Namespace)
+	if err != nil {
+		return nil, nil, fmt.Errorf("acting as the tenant of namespace %s on IntegrationTarget %s: %w", installation.Namespace, key, err)
+	}
+	return target, connection, nil
 }

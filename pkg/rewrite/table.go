@@ -75,7 +75,7 @@ func New(urls []Rule, images ...Rule) (*Table, error) {
 		return nil, err
 	}
 	// The longest first: the first match is then the one to take.
-	slices.SortStableFunc(t.urls, func(a, b urlRule) int { return len(b.from.path) - len(a.from.path) })
+	slices.SortStableFunc(t.urls, func(a, b urlRule) int { return len(b.from.Path) - len(a.from.Path) })
 	slices.SortStableFunc(t.images, func(a, b imageRule) int { return len(b.from) - len(a.from) })
 	return t, nil
 }

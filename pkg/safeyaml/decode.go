@@ -29,13 +29,22 @@ const (
 
 var (
 	errDocuments = errors.New("it holds more than one YAML document")
-	errDepth     = fmt.Errorf("it nests deeper than %d levels", MaxDepth)
-	errSize      = fmt.Errorf("it is larger than %d MiB with its aliases expanded", MaxSize>>20)
+	errDepth     = tooMuch(fmt.Sprintf("it nests deeper than %d levels", MaxDepth))
+	errSize      = tooMuch(fmt.Sprintf("it is larger than %d MiB with its aliases expanded", MaxSize>>20))
 	errKey       = errors.New("it has a key that is no string, number or boolean")
 	errSameKey   = errors.New("it has two keys that are the same when written as strings")
 	errText      = errors.New("it holds a string that is not valid UTF-8")
 	errNumber    = errors.New("it holds a number that is not finite")
 )
+
+// ErrTooMuch is what errors about a bound are: they tell nothing of the text.
+var ErrTooMuch = errors.New("too much YAML")
+
+type tooMuch string
+
+func (t tooMuch) Error() string { return string(t) }
+
+func (t tooMuch) Is(target error) bool { return target == ErrTooMuch }
 
 // lineNumber is where the parser stopped. The rest of its text may quote.
 var lineNumber = regexp.MustCompile(`line ([0-9]{1,9})\b`)

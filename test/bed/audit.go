@@ -32,6 +32,8 @@ rules:
 // Request is one request that the API server of a cluster answered.
 type Request struct {
 	User string
+	// As is whom the user acted as; empty where that was nobody else.
+	As string
 	// Verb is get, list, watch, create, update, patch, delete, … as for RBAC.
 	Verb string
 	// Resource is the resource with its group and subresource, such as
@@ -101,7 +103,9 @@ func parseAudit(line []byte) (request Request, counts bool, err error) {
 		Verb       string
 		RequestURI string
 		User       struct{ Username string }
-		ObjectRef  *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+		// ImpersonatedUser is absent where the user acted for itself.
+		ImpersonatedUser struct{ Username string }
+		ObjectRef        *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
 
 		ResponseStatus           struct{ Code int }
 		RequestReceivedTimestamp time.Time
@@ -111,6 +115,7 @@ func parseAudit(line []byte) (request Request, counts bool, err error) {
 	}
 	request = Request{
 		User: event.User.Username,
+		As:   event.ImpersonatedUser.Username,
 		Verb: event.Verb,
 		Code: event.ResponseStatus.Code,
 		Time: event.RequestReceivedTimestamp,

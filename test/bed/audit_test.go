@@ -30,6 +30,10 @@ func TestParseAudit(t *testing.T) {
 			`{"stage":"ResponseComplete","verb":"get","requestURI":"/version?timeout=10s","user":{"username":"u"},"responseStatus":{"code":200}}`,
 			Request{User: "u", Verb: "get", Resource: "/version", Code: 200}, true,
 		},
+		"as somebody else": {
+			`{"stage":"ResponseComplete","verb":"get","requestURI":"/version","user":{"username":"u"},"impersonatedUser":{"username":"v"},"responseStatus":{"code":200}}`,
+			Request{User: "u", As: "v", Verb: "get", Resource: "/version", Code: 200}, true,
+		},
 		"a watch that begins": {
 			`{"stage":"ResponseStarted","verb":"watch","user":{"username":"u"},"objectRef":{"resource":"pods"},"responseStatus":{"code":200}}`,
 			Request{User: "u", Verb: "watch", Resource: "pods", Code: 200}, true,

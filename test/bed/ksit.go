@@ -53,6 +53,7 @@ type KSIT struct {
 
 	host       *Cluster
 	apiService *unstructured.Unstructured
+	spec       ProcessSpec
 }
 
 // serverCommand runs everything in one process.
@@ -131,8 +132,22 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 			"--cache-dir="+filepath.Join(b.Dir, "ksit-cache"),
 			"--rewrites-file="+b.RewritesFile)
 	}
-	k.Process = b.NewProcess(ProcessSpec{Name: "ksit", Path: binary, Dir: b.Dir, Args: append(args, options.Args...)})
+	k.spec = ProcessSpec{Name: "ksit", Path: binary, Dir: b.Dir, Args: append(args, options.Args...)}
+	k.Process = b.NewProcess(k.spec)
 	return k, nil
+}
+
+// With prepares the same KSIT, on the same data, with more arguments, of which
+// the last of a name counts, and more in its environment. It is for the time in
+// which the other is stopped, has a log of its own, named for it, and Start
+// starts it.
+func (k *KSIT) With(name string, args, env []string) *KSIT {
+	other := *k
+	other.spec.Name = name
+	other.spec.Args = slices.Concat(k.spec.Args, args)
+	other.spec.Env = append(cleanEnvironment(), env...)
+	other.Process = k.host.bed.NewProcess(other.spec)
+	return &other
 }
 
 // Start starts the process and waits until the host serves KSIT's API. The

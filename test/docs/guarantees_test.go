@@ -15,8 +15,8 @@ import (
 
 var (
 	promise  = regexp.MustCompile(`(?m)^\| (\d+) \|(.*)$`)
-	testName = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
-	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(t \*testing\.T\)`)
+	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9]+)\([tf] \*testing\.[TF]\)`)
 )
 
 // promises is how many promises docs/guarantees.md makes.
@@ -40,6 +40,22 @@ func TestGuarantees(t *testing.T) {
 		}
 	}
 	for _, match := range testName.FindAllStringSubmatch(text, -1) {
+		if !known[match[1]] {
+			t.Errorf("%s names the test %s, which is not there", path, match[1])
+		}
+	}
+}
+
+// TestSecurity asks of every row of docs/security.md that says what is done about
+// something that the tests exist that prove it.
+func TestSecurity(t *testing.T) {
+	const path = "docs/security.md"
+	known := testsOf(t)
+	names := testName.FindAllStringSubmatch(read(t, path), -1)
+	if len(names) == 0 {
+		t.Errorf("%s names no test", path)
+	}
+	for _, match := range names {
 		if !known[match[1]] {
 			t.Errorf("%s names the test %s, which is not there", path, match[1])
 		}

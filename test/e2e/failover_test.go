@@ -29,7 +29,7 @@ import (
 // replays the moments of a run, KSIT_FAILOVERS sets the number of rounds.
 func TestFailover(t *testing.T) {
 	random := seeded(t)
-	rounds := 6
+	rounds := 4
 	if given := os.Getenv("KSIT_FAILOVERS"); given != "" {
 		var err error
 		if rounds, err = strconv.Atoi(given); err != nil {

@@ -81,6 +81,7 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: hook, image: 
 // the Secrets on the target do not pile up, and the last revision that went
 // through is not among those that make room.
 func TestFailingUpgradesKeepTheHistoryBounded(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	kubectl(t, generic(ns, "weekend", "immutable", "1.0.0", []string{"one"}, "    remediation: {retries: 0}\n"), "apply", "-f", "-")
@@ -136,6 +137,7 @@ func TestTransientFailureMendsItself(t *testing.T) {
 // as often as the spec says, then the object says that it was given up, and a
 // request begins anew.
 func TestSpentRetriesStallUntilAskedAgain(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	manifest := generic(ns, "hopeless", "broken", "1.0.0", []string{"one"}, "    remediation: {retries: 1}\n")

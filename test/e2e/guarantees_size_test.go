@@ -18,7 +18,7 @@ import (
 // TestMemoryIsGivenBack registers targets, installs, uninstalls and takes the
 // targets away, several times over: what that needed is given back each time.
 func TestMemoryIsGivenBack(t *testing.T) {
-	const apps, rounds = 5, 4
+	const apps, rounds = 5, 3
 	round := func() (goroutines, heap float64) {
 		ns := namespace(t, "one", "two")
 		for n := range apps {
@@ -73,6 +73,7 @@ func TestReleaseTooLargeIsRefusedBeforeAnything(t *testing.T) {
 // TestThousandObjectsInOneRelease installs a release of a thousand objects, and
 // takes it away again.
 func TestThousandObjectsInOneRelease(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	manifest := strings.Replace(generic(ns, "thousand", "many", "1.0.0", []string{"one"}, ""), "timeoutSeconds: 60", "timeoutSeconds: 300", 1)
 	kubectl(t, manifest, "apply", "-f", "-")
@@ -94,7 +95,7 @@ func TestThousandObjectsInOneRelease(t *testing.T) {
 // TestObjectsStaySmallWithManyTargets spreads an Integration over many targets:
 // its status does not grow with them, and each Installation is small.
 func TestObjectsStaySmallWithManyTargets(t *testing.T) {
-	const few, many = 40, 400
+	const few, many = 20, 200
 	ns := namespace(t)
 	names := make([]string, many)
 	for n := range names {

@@ -20,6 +20,7 @@ import (
 // TestStatusTellsTheTruth breaks what runs, and what never ran: the status says
 // so, names the object, and never says Running of a spec that is not installed.
 func TestStatusTellsTheTruth(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	kubectl(t, generic(ns, "honest", "podinfo-lite", "1.0.0", []string{"one"}, "    drift: {mode: Disabled}\n"), "apply", "-f", "-")
@@ -116,56 +117,4 @@ func autoscale(t testing.TB, target *bed.Cluster, name string, replicas int) {
 	_, err = clientOf(t, target).AppsV1().Deployments(name).Patch(t.Context(), name, types.MergePatchType,
 		fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas), metav1.PatchOptions{FieldManager: "kube-controller-manager"}, "scale")
 	must(t, err)
-}
-
-// TestDriftIsSeenAndUndone changes and deletes objects of a release by hand: that
-// is reported, and undone where the spec says so, once.
-func TestDriftIsSeenAndUndone(t *testing.T) {
-	ns := namespace(t, "one")
-	target := s.bed.Targets[0]
-	manifest := generic(ns, "drifts", "podinfo-lite", "1.0.0", []string{"one"}, "")
-	kubectl(t, manifest, "apply", "-f", "-")
-	waitPhase(t, ns, "drifts", v1alpha1.PhaseRunning)
-	uid := deploymentUID(t, target, "drifts")
-	maps := clientOf(t, target).CoreV1().ConfigMaps("drifts")
-	_, err := maps.Patch(t.Context(), "drifts", types.MergePatchType, []byte(`{"data":{"message":"tampered"}}`), metav1.PatchOptions{})
-	must(t, err)
-	message := func() string {
-		object, err := maps.Get(t.Context(), "drifts", metav1.GetOptions{})
-		must(t, err)
-		return object.Data["message"]
-	}
-
-	i := waitInstallation(t, ns, "drifts.one", "Drifted", func(i *v1alpha1.Installation) bool {
-		return meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionDrifted)
-	})
-	if len(i.Status.Drifted) != 1 || i.Status.Drifted[0].Kind != "ConfigMap" || !hasAll(strings.Join(i.Status.Drifted[0].Fields, " "), []string{"/data/message"}) {
-		t.Errorf("drifted are %+v", i.Status.Drifted)
-	}
-	if m := message(); m != "tampered" {
-		t.Errorf("drift is only warned of, and yet the message became %q", m)
-	}
-	kubectl(t, "", "patch", "integration", "drifts", "-n", ns, "--type=merge", "-p", `{"spec":{"autoInstall":{"drift":{"mode":"Correct"}}}}`)
-	corrected := func(i *v1alpha1.Installation) bool {
-		last := i.Status.LastOperation
-		return conditionOf(i, v1alpha1.ConditionDrifted).Status == metav1.ConditionFalse && last.Type == v1alpha1.OperationCorrect && last.Outcome == v1alpha1.OperationSucceeded
-	}
-	waitInstallation(t, ns, "drifts.one", "corrected", corrected)
-	if m := message(); m != "hello" {
-		t.Errorf("after the correction the message is %q", m)
-	}
-	if deploymentUID(t, target, "drifts") != uid {
-		t.Error("the Deployment was made again for it")
-	}
-	must(t, clientOf(t, target).CoreV1().Services("drifts").Delete(t.Context(), "drifts", metav1.DeleteOptions{}))
-	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
-		_, err := clientOf(t, target).CoreV1().Services("drifts").Get(ctx, "drifts", metav1.GetOptions{})
-		return err == nil
-	}) {
-		t.Error("what was deleted did not come back")
-	}
-	waitPhase(t, ns, "drifts", v1alpha1.PhaseRunning)
-	if err := sound(history(t, target, "drifts")); err != nil {
-		t.Error(err)
-	}
 }

@@ -22,6 +22,7 @@ import (
 // refreshes tokens does. The next probe uses the new one, and nothing uses the
 // old one any more.
 func TestRotatedKubeconfigIsUsed(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	target := s.bed.Targets[1]
 	kubeconfigOf := func(user string) []byte {
@@ -133,6 +134,7 @@ func TestNothingIsUninstalledByAccident(t *testing.T) {
 // TestClusterGoneForGood deletes an Integration whose cluster never comes back:
 // the way out is named, and works; and its name can be used again.
 func TestClusterGoneForGood(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	target := s.bed.Targets[1]
 	relay := registerRelayed(t, ns, "lost", target)

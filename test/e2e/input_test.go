@@ -60,6 +60,7 @@ func TestRefused(t *testing.T) {
 // TestReported gives what is only found out later: it is said on status, with
 // what to do, and the others go on.
 func TestReported(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "good")
 	bad := "apiVersion: v1\nkind: Config\nthis is no kubeconfig: ["
 	kubectl(t, "", "create", "secret", "generic", "garbage", "--from-literal=kubeconfig="+bad, "-n", ns)

@@ -17,15 +17,16 @@ import (
 )
 
 func TestUpgradeAndFailure(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
-	kubectl(t, generic(ns, "app", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
-	waitPhase(t, ns, "app", v1alpha1.PhaseRunning)
-	kubectl(t, generic(ns, "app", "podinfo-lite", "1.1.0", []string{"one"}, ""), "apply", "-f", "-")
-	i := waitPhase(t, ns, "app", v1alpha1.PhaseRunning)
+	kubectl(t, generic(ns, "upgraded-twice", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
+	waitPhase(t, ns, "upgraded-twice", v1alpha1.PhaseRunning)
+	kubectl(t, generic(ns, "upgraded-twice", "podinfo-lite", "1.1.0", []string{"one"}, ""), "apply", "-f", "-")
+	i := waitPhase(t, ns, "upgraded-twice", v1alpha1.PhaseRunning)
 	if i.Status.Version != "1.1.0" {
 		t.Errorf("version is %s after the upgrade", i.Status.Version)
 	}
-	if r := helmList(t, s.bed.Targets[0].Kubeconfig)["app/app"]; r.Revision != "2" || r.Status != "deployed" {
+	if r := helmList(t, s.bed.Targets[0].Kubeconfig)["upgraded-twice/upgraded-twice"]; r.Revision != "2" || r.Status != "deployed" {
 		t.Errorf("release is %+v, want the second revision, deployed", r)
 	}
 
@@ -178,6 +179,7 @@ func TestTargetVanishes(t *testing.T) {
 // TestNamespaceDeletion deletes a namespace that holds everything at once, the
 // kubeconfigs included.
 func TestNamespaceDeletion(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	kubectl(t, generic(ns, "inside", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
 	waitPhase(t, ns, "inside", v1alpha1.PhaseRunning)

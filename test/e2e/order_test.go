@@ -34,6 +34,7 @@ func TestDependsOn(t *testing.T) {
 // TestRollout changes one cluster after the other, the canary first, and stops
 // at the first failure.
 func TestRollout(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one", "two", "three")
 	kubectl(t, "", "label", "integrationtarget", "two", "-n", ns, "ring=canary")
 	const rollout = `  rollout:

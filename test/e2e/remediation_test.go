@@ -18,6 +18,7 @@ import (
 // retries are spent, the last good revision is back, and nothing more happens
 // until somebody asks.
 func TestUpgradeIsRolledBack(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	kubeconfig := s.bed.Targets[0].Kubeconfig
 	kubectl(t, generic(ns, "upgraded", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
@@ -54,6 +55,7 @@ func TestUpgradeIsRolledBack(t *testing.T) {
 
 // TestManifestsAreRolledBack does the same with manifests.
 func TestManifestsAreRolledBack(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	kubeconfig := s.bed.Targets[0].Kubeconfig
 	manifests := func(text, more string) string {

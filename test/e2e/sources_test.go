@@ -29,6 +29,7 @@ func makeSecret(t testing.TB, ns, name string, data map[string]string) {
 // TestPrivateSources installs from repositories and registries that nobody gets
 // anything from who does not say who he is, by a CA that no system has.
 func TestPrivateSources(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	charts := s.bed.Charts
 	oci := strings.Replace(charts.SecureURL, "https:", "oci:", 1)
@@ -72,6 +73,7 @@ func TestPrivateSources(t *testing.T) {
 // TestSignedCharts installs what is signed, and nothing that is signed by
 // somebody else.
 func TestSignedCharts(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	charts := s.bed.Charts
 	oci := strings.Replace(charts.SecureURL, "https:", "oci:", 1)

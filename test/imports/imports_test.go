@@ -110,6 +110,7 @@ func TestLayers(t *testing.T) {
 			"it is a library of this repository",
 		},
 		{[]string{"pkg/cluster"}, []string{"pkg/installer", "pkg/controller", "pkg/health"}, "a connection does not know what goes over it"},
+		{[]string{"pkg/preview"}, []string{"pkg/installer", "pkg/controller", "pkg/live"}, "who compares does not know how an apply writes"},
 		{[]string{"pkg/installer"}, []string{"pkg/controller", "pkg/apiserver", "pkg/cmd"}, "who installs does not know who asked"},
 		{[]string{"pkg/generated"}, []string{"pkg/apiserver", "pkg/registry", "pkg/controller", "pkg/installer"}, "clients of the API must stay small"},
 		{

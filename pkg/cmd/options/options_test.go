@@ -67,6 +67,13 @@ func TestValidate(t *testing.T) {
 		"controllers: a directory of rewrites": {
 			NewControllers(), []string{"--rewrites-file=" + directory}, []string{"is a directory"},
 		},
+		"controllers: allowed sources": {
+			NewControllers(), []string{"--allowed-sources=https://charts.example.com/,oci://ghcr.io/argoproj", "--allowed-sources=*.example.com"}, nil,
+		},
+		"controllers: allowed sources without a scheme": {
+			NewControllers(), []string{"--allowed-sources=charts.example.com/stable"}, []string{"--allowed-sources", "must begin with"},
+		},
+		"controllers: chart lookup": {NewControllers(), []string{"--chart-lookup=Everything"}, []string{"must be None, Release or All"}},
 		"leader election: defaults": {options: NewLeaderElection()},
 		"leader election: off":      {NewLeaderElection(), []string{"--leader-elect=false", "--leader-elect-namespace="}, nil},
 		"leader election: renews after it lost": {

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	cliflag "k8s.io/component-base/cli/flag"
+
+	"ksit.io/ksit/pkg/fetch"
 )
 
 // Outbound are the options of all that a process reaches besides the host
@@ -26,20 +29,26 @@ type Outbound struct {
 	CacheDir string
 	// AllowLocalSources lets tenants name loopback and link-local addresses.
 	AllowLocalSources bool
+	// AllowedSources are URL prefixes that tenants may name; empty for all.
+	AllowedSources []string
+	// ChartLookup is what lookup in templates finds on the target: None, Release
+	// or All.
+	ChartLookup string
 	// AllowInsecureTargets takes kubeconfigs that do not verify the server.
 	AllowInsecureTargets bool
 }
 
 // NewOutbound returns the defaults.
 func NewOutbound() *Outbound {
-	return &Outbound{TargetQPS: 200, TargetBurst: 400}
+	return &Outbound{TargetQPS: 200, TargetBurst: 400, ChartLookup: "Release"}
 }
 
 // AddFlags adds the flags.
 func (o *Outbound) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs := groups.FlagSet("targets and sources")
 	fs.Float32Var(&o.TargetQPS, "target-qps", o.TargetQPS,
-		"How many requests a second are sent to one target on average, by everything in this process.")
+		"How many requests a second are sent to one target on average, by everything in this process but users who use its API "+
+			"through KSIT (integrationtargets/proxy).")
 	fs.IntVar(&o.TargetBurst, "target-burst", o.TargetBurst,
 		"How many requests may be sent to one target at once, above --target-qps.")
 	fs.StringVar(&o.RewritesFile, "rewrites-file", o.RewritesFile,
@@ -53,6 +62,13 @@ func (o *Outbound) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs.BoolVar(&o.AllowLocalSources, "allow-local-sources", o.AllowLocalSources,
 		"Let Integrations name chart repositories and manifests at loopback, link-local and other local addresses. "+
 			"Whoever may create an Integration can then reach what this process can reach there.")
+	fs.StringSliceVar(&o.AllowedSources, "allowed-sources", o.AllowedSources,
+		"What Integrations may have fetched: URL prefixes such as https://charts.example.com/stable or oci://ghcr.io/argoproj, "+
+			"with *. in front of a host for all names below it, or hosts alone; redirects, archives and token services included. "+
+			"May be given several times. What --rewrites-file leads to is allowed as well. When empty, everything is that is not local.")
+	fs.StringVar(&o.ChartLookup, "chart-lookup", o.ChartLookup,
+		"What the function lookup of a chart's templates finds on the target: None, as with helm template; Release, the objects of the release itself; "+
+			"All, everything that the target's kubeconfig may read, which is then open to whoever may create an Integration.")
 	fs.BoolVar(&o.AllowInsecureTargets, "allow-insecure-targets", o.AllowInsecureTargets,
 		"Take kubeconfigs of targets with insecure-skip-tls-verify.")
 }
@@ -65,6 +81,12 @@ func (o *Outbound) Validate() error {
 	}
 	if o.TargetBurst < 1 {
 		errs = append(errs, fmt.Errorf("--target-burst is %d, it must be at least 1", o.TargetBurst))
+	}
+	if !slices.Contains([]string{"None", "Release", "All"}, o.ChartLookup) {
+		errs = append(errs, fmt.Errorf("--chart-lookup is %q, it must be None, Release or All", o.ChartLookup))
+	}
+	if _, err := fetch.ParseAllowedSources(o.AllowedSources); err != nil {
+		errs = append(errs, fmt.Errorf("--allowed-sources: %w", err))
 	}
 	if o.RewritesFile != "" {
 		if info, err := os.Stat(o.RewritesFile); err != nil {

@@ -28,8 +28,10 @@ type Installations struct {
 // started.
 func NewInstallations(informer cache.SharedIndexInformer) (*Installations, error) {
 	err := informer.AddIndexers(cache.Indexers{
-		byIntegration: keyFunc(func(i *v1alpha1.Installation) string { return i.Spec.Integration }),
-		byTarget:      keyFunc(func(i *v1alpha1.Installation) string { return i.Spec.Target }),
+		byIntegration: keyFunc(func(i *v1alpha1.Installation) types.NamespacedName {
+			return types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Integration}
+		}),
+		byTarget: keyFunc((*v1alpha1.Installation).TargetKey),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("indexing the Installations: %w", err)
@@ -42,7 +44,8 @@ func (i *Installations) OfIntegration(key types.NamespacedName) ([]*v1alpha1.Ins
 	return i.list(byIntegration, key)
 }
 
-// OnTarget returns the Installations on an IntegrationTarget, in no order.
+// OnTarget returns the Installations on an IntegrationTarget, those of other
+// namespaces included, in no order.
 func (i *Installations) OnTarget(key types.NamespacedName) ([]*v1alpha1.Installation, error) {
 	return i.list(byTarget, key)
 }
@@ -61,12 +64,12 @@ func (i *Installations) list(index string, key types.NamespacedName) ([]*v1alpha
 	return installations, nil
 }
 
-func keyFunc(name func(*v1alpha1.Installation) string) cache.IndexFunc {
+func keyFunc(key func(*v1alpha1.Installation) types.NamespacedName) cache.IndexFunc {
 	return func(obj any) ([]string, error) {
 		installation, ok := obj.(*v1alpha1.Installation)
 		if !ok {
 			return nil, nil
 		}
-		return []string{types.NamespacedName{Namespace: installation.Namespace, Name: name(installation)}.String()}, nil
+		return []string{key(installation).String()}, nil
 	}
 }

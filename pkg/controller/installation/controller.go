@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +23,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -209,6 +209,8 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 		o.target = nil
 	}
 	_, o.connected = c.Connections.Get(targetKey)
+	// Without the target nobody knows as whom KSIT may act there.
+	o.connected = o.connected && o.target != nil
 	if installation.DeletionTimestamp != nil {
 		if o.namespaceGoes, err = c.Namespaces.Terminating(ctx, installation.Namespace); err != nil {
 			return observed{}, err
@@ -219,7 +221,7 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 		return o, nil
 	}
 	o.digest = digestOf(installation, o.target)
-	o.attempt = attemptOf(installation, o.digest)
+	o.attempt = asTenant(attemptOf(installation, o.digest), o.target, installation.Namespace)
 	o.mayCorrect = c.memories.of(types.NamespacedName{Namespace: installation.Namespace, Name: installation.Name}).mayCorrect(o.now)
 	if o.dependency, err = c.blockedBy(installation); err != nil {
 		return observed{}, err
@@ -240,9 +242,9 @@ func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Install
 func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
 		i.Status.Phase, i.Status.Message = d.phase, status.Shorten(d.message, status.MaxMessage)
-		if d.phase != v1alpha1.PhaseRunning {
+		if d.phase != v1alpha1.PhaseRunning || d.reason == reasonNotAllowed {
 			ready := metav1.ConditionFalse
-			if d.phase == v1alpha1.PhaseUnknown {
+			if d.phase == v1alpha1.PhaseUnknown || d.reason == reasonNotAllowed {
 				ready = metav1.ConditionUnknown
 			}
 			setCondition(i, v1alpha1.ConditionReady, ready, d.reason, d.message)
@@ -252,14 +254,9 @@ func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installati
 
 // release lets an Installation go.
 func (c *Controller) release(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
-	changed := installation.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerUninstall })
-	_, err := c.Client.Installations(installation.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("removing the finalizer of Installation %s/%s: %w", installation.Namespace, installation.Name, err)
+	released, err := finalizer.Remove(ctx, c.Client.Installations(installation.Namespace), installation, v1alpha1.FinalizerUninstall)
+	if err != nil || released == nil {
+		return err
 	}
 	if d.reason != "" {
 		c.Events.Eventf(installation, nil, "Normal", d.reason, "Uninstall", "%s", d.message)

@@ -106,7 +106,7 @@ func decide(o observed) decision {
 		return decideSettled(o)
 	}
 	if o.target.DeletionTimestamp != nil {
-		return hold(o, "TargetDeleting", fmt.Sprintf("IntegrationTarget %s is being deleted: nothing new is installed on it", i.Spec.Target))
+		return hold(o, "TargetDeleting", fmt.Sprintf("IntegrationTarget %s is being deleted: nothing new is installed on it", i.TargetName()))
 	}
 	if i.Spec.WaitsFor != "" && !everTouched(i) {
 		return hold(o, "WaitsForTurn", "waits for "+i.Spec.WaitsFor)
@@ -153,14 +153,16 @@ func waitsForTarget(o observed) (decision, bool) {
 	switch {
 	case o.target == nil:
 		return decision{step: stepWait, phase: lost(i), reason: "TargetMissing",
-			message: fmt.Sprintf("there is no IntegrationTarget %s in this namespace: create it, or drop it from the Integration", i.Spec.Target)}, true
+			message: fmt.Sprintf("there is no IntegrationTarget %s: create it, or drop it from the Integration", i.TargetKey())}, true
+	case !o.target.Admits(i.Namespace):
+		return notAllowed(i), true
 	case o.target.Spec.Suspend:
 		return decision{step: stepWait, phase: orPending(i.Status.Phase), reason: "TargetSuspended",
-			message: fmt.Sprintf("IntegrationTarget %s is suspended: this is what was last true", i.Spec.Target)}, true
+			message: fmt.Sprintf("IntegrationTarget %s is suspended: this is what was last true", i.TargetName())}, true
 	case o.target.Status.Ready && !o.connected:
 		return connecting(), true
 	case !o.target.Status.Ready:
-		message := fmt.Sprintf("IntegrationTarget %s is not ready", i.Spec.Target)
+		message := fmt.Sprintf("IntegrationTarget %s is not ready", i.TargetName())
 		for _, condition := range o.target.Status.Conditions {
 			if condition.Type == v1alpha1.ConditionReady && condition.Message != "" {
 				message += ": " + condition.Message

@@ -78,6 +78,7 @@ func TestDecide(t *testing.T) {
 	orphan := func(o *observed) { o.installation.Spec.AutoInstall.DeletionPolicy = v1alpha1.DeletionPolicyOrphan }
 	targetMissing := func(o *observed) { o.target, o.connected = nil, false }
 	later := func(o *observed) { o.now = testNow.Add(2 * time.Minute) }
+	notAdmitted := func(o *observed) { o.installation.Spec.TargetNamespace, o.target.Namespace = "platform", "platform" }
 	depends := func(o *observed) { o.dependency = "waits for base" }
 	outdated := func(o *observed) { o.digest = "sha256:other" }
 	// failedUpgrade has the upgrade from same to other failed so many times.
@@ -135,6 +136,24 @@ func TestDecide(t *testing.T) {
 		"target goes, new": {observed: upToDate(fresh, func(o *observed) { o.target.DeletionTimestamp = &metav1.Time{Time: testNow} }), want: stepWait,
 			phase: v1alpha1.PhasePending, reason: "TargetDeleting"},
 		"not connected yet": {observed: upToDate(disconnected), want: stepRetryLater},
+
+		"not admitted, installed": {observed: upToDate(notAdmitted), want: stepWait,
+			phase: v1alpha1.PhaseRunning, reason: "NotAllowed", message: "IntegrationTarget platform/one does not admit namespace ns"},
+		"not admitted, new":            {observed: upToDate(fresh, notAdmitted), want: stepWait, phase: v1alpha1.PhasePending, reason: "NotAllowed"},
+		"not admitted, to be upgraded": {observed: upToDate(outdated, notAdmitted), want: stepWait, phase: v1alpha1.PhaseRunning, reason: "NotAllowed"},
+		"not admitted, drifted":        {observed: upToDate(drifted(v1alpha1.DriftCorrect), notAdmitted), want: stepWait, phase: v1alpha1.PhaseRunning, reason: "NotAllowed"},
+		"not admitted, asked to": {observed: upToDate(notAdmitted, func(o *observed) { o.installation.Spec.ReconcileRequest = "x" }), want: stepWait,
+			phase: v1alpha1.PhaseRunning, reason: "NotAllowed"},
+		"not admitted, not ready":        {observed: upToDate(notAdmitted, notReady), want: stepWait, phase: v1alpha1.PhaseRunning, reason: "NotAllowed"},
+		"not admitted, disabled":         {observed: upToDate(notAdmitted, func(o *observed) { o.installation.Spec.Enabled = false }), want: stepDisable},
+		"not admitted, leaves":           {observed: upToDate(deleted, notAdmitted), want: stepUninstall},
+		"not admitted, leaves, orphaned": {observed: upToDate(deleted, orphan, notAdmitted), want: stepDisown},
+		"admitted by name": {observed: upToDate(notAdmitted, func(o *observed) {
+			o.target.Spec.Tenancy = &v1alpha1.TargetTenancy{AllowedNamespaces: []string{"other", "ns"}}
+		}), want: stepProbe},
+		"admitted as all are": {observed: upToDate(fresh, notAdmitted, func(o *observed) {
+			o.target.Spec.Tenancy = &v1alpha1.TargetTenancy{AllowedNamespaces: []string{"*"}}
+		}), want: stepInstall},
 
 		"waits for its turn, new": {observed: upToDate(fresh, func(o *observed) { o.installation.Spec.WaitsFor = "its turn" }), want: stepWait,
 			phase: v1alpha1.PhasePending, reason: "WaitsForTurn", message: "its turn"},

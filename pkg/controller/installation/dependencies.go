@@ -16,18 +16,18 @@ import (
 // its target. It is empty when there is none.
 func (c *Controller) blockedBy(i *v1alpha1.Installation) (string, error) {
 	for _, dependency := range i.Spec.DependsOn {
-		name := dependency.Name + "." + i.Spec.Target
+		name := v1alpha1.InstallationName(dependency.Name, i.Namespace, i.TargetKey())
 		other, err := c.Installations.Installations(i.Namespace).Get(name)
 		if apierrors.IsNotFound(err) {
 			return fmt.Sprintf("waits for Integration %s, which is not on target %s: add the target there, or take it out of dependsOn",
-				dependency.Name, i.Spec.Target), nil
+				dependency.Name, i.TargetName()), nil
 		}
 		if err != nil {
 			return "", fmt.Errorf("reading Installation %s/%s: %w", i.Namespace, name, err)
 		}
 		if !isReady(other) {
 			return fmt.Sprintf("waits for Integration %s to be Running on target %s: it is %s",
-				dependency.Name, i.Spec.Target, orPending(other.Status.Phase)), nil
+				dependency.Name, i.TargetName(), orPending(other.Status.Phase)), nil
 		}
 	}
 	return "", nil

@@ -145,10 +145,10 @@ func equalDrift(a, b []v1alpha1.DriftedResource) bool {
 
 // correct undoes drift.
 func (c *Controller) correct(ctx context.Context, o observed) error {
-	connection, connected := c.Connections.Get(o.installation.TargetKey())
+	connection, connected, err := c.connect(o)
 	method, known := c.Installers[methodOf(o.installation)]
 	if !connected || !known {
-		return nil
+		return err
 	}
 	begun, operation, err := c.begin(ctx, o, v1alpha1.OperationCorrect, "drift")
 	if err != nil || begun == nil {

@@ -28,9 +28,9 @@ var errSourcesMoved = errors.New("the ConfigMaps or Secrets have changed")
 // install installs or upgrades, and reports how that ended. It calls waiting
 // when all that is left is to wait.
 func (c *Controller) install(ctx context.Context, o observed, waiting func()) error {
-	connection, connected := c.Connections.Get(o.installation.TargetKey())
+	connection, connected, err := c.connect(o)
 	if !connected {
-		return nil
+		return err
 	}
 	req, prepareErr := c.prepare(ctx, o)
 	req.Waiting = waiting
@@ -76,6 +76,9 @@ func (c *Controller) apply(ctx context.Context, connection *cluster.Connection, 
 	method, known := c.Installers[methodOf(i)]
 	if !known {
 		return installer.Result{}, installer.Terminalf(installer.ReasonInstallFailed, "method %s is not known to this KSIT", methodOf(i))
+	}
+	if err := mayAct(ctx, connection); err != nil {
+		return installer.Result{Releases: req.Recorded}, err
 	}
 	if err := c.retire(ctx, connection, i, req); err != nil {
 		return installer.Result{Releases: req.Recorded}, err

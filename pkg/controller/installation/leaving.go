@@ -5,9 +5,9 @@ package installation
 
 import (
 	"fmt"
-	"slices"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/finalizer"
 )
 
 // maxDisowns is how often it is tried to take KSIT's marks off a target. What
@@ -17,7 +17,7 @@ const maxDisowns = 3
 // decideLeaving decides for an Installation that is being deleted.
 func decideLeaving(o observed) decision {
 	i := o.installation
-	if !slices.Contains(i.Finalizers, v1alpha1.FinalizerUninstall) {
+	if !finalizer.Has(i, v1alpha1.FinalizerUninstall) {
 		return decision{step: stepNone}
 	}
 	if !everTouched(i) {
@@ -33,19 +33,19 @@ func decideLeaving(o observed) decision {
 		// The Secret with the kubeconfig went with the namespace, and will not
 		// come back: to wait would keep the namespace for ever.
 		return decision{step: stepRelease, reason: "Orphaned",
-			message: fmt.Sprintf("the namespace is deleted and with it the kubeconfig of %s: what is installed there stays", i.Spec.Target)}
+			message: fmt.Sprintf("the namespace is deleted and with it the kubeconfig of %s: what is installed there stays", i.TargetName())}
 	}
 	const wayOut = "; if the cluster is gone for good, set spec.autoInstall.deletionPolicy of the Integration to Orphan"
 	switch {
 	case o.target == nil && !o.connected:
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetMissing",
-			message: fmt.Sprintf("uninstalling needs IntegrationTarget %s, which does not exist: create it%s", i.Spec.Target, wayOut)}
+			message: fmt.Sprintf("uninstalling needs IntegrationTarget %s, which does not exist: create it%s", i.TargetName(), wayOut)}
 	case o.target != nil && o.target.Spec.Suspend && !o.namespaceGoes:
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: "TargetSuspended",
-			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is suspended", i.Spec.Target)}
+			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is suspended", i.TargetName())}
 	case !o.connected:
 		return decision{step: stepWait, phase: v1alpha1.PhaseUninstalling, reason: reasonTargetNotReady,
-			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is not ready%s", i.Spec.Target, wayOut)}
+			message: fmt.Sprintf("uninstalling waits: IntegrationTarget %s is not ready%s", i.TargetName(), wayOut)}
 	}
 	if later, tooSoon := backsOff(o); tooSoon && i.Status.ObservedGeneration == i.Generation {
 		return decision{step: stepRetryLater, after: later}

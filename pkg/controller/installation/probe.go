@@ -5,17 +5,14 @@ package installation
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
-	"github.com/fluxcd/cli-utils/pkg/object"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
-	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/health"
@@ -73,13 +70,13 @@ func (m *memories) forget(key types.NamespacedName) {
 func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Duration, error) {
 	i := o.installation
 	key := types.NamespacedName{Namespace: i.Namespace, Name: i.Name}
-	connection, connected := c.Connections.Get(i.TargetKey())
+	connection, connected, err := c.connect(o)
 	if !connected {
-		return 0, nil
+		return 0, err
 	}
 	timed, cancel := context.WithTimeout(ctx, pace.Timeout(o.target))
 	defer cancel()
-	objects, err := c.objects(timed, connection, i)
+	input, err := Probed(timed, connection, c.Installers, i)
 	if err != nil {
 		if installer.ReasonOf(err) == installer.ReasonReleaseMissing {
 			return settle, c.missing(ctx, i, err)
@@ -87,12 +84,15 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
+		if refused := connection.Refused(err); refused != nil {
+			return pace.Jitter(pace.Interval(o.target)), c.cannotAct(ctx, i, refused)
+		}
 		// Whether the target is lost, its own probe finds out.
 		klog.FromContext(ctx).V(1).Info("Could not tell what is installed, will try again", "err", err)
 		return retryMin, nil
 	}
-	c.tracker.track(key, connection, objects, c.Probe)
-	report := health.Probe(timed, connection, health.Input{Type: i.Spec.Type, Namespace: namespaceOf(i), Objects: objects})
+	c.tracker.track(key, connection.Base(), input.Objects, c.Probe)
+	report := health.Probe(timed, connection, input)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
@@ -130,14 +130,6 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 		after = min(after, d.after)
 	}
 	return after, nil
-}
-
-func (c *Controller) objects(ctx context.Context, connection *cluster.Connection, i *v1alpha1.Installation) (object.ObjMetadataSet, error) {
-	method, known := c.Installers[methodOf(i)]
-	if !installs(i) || !known || len(i.Status.Releases) == 0 {
-		return nil, nil
-	}
-	return method.Objects(ctx, connection, i.Status.Releases)
 }
 
 // missing notes that somebody removed a release: the next decision is then to
@@ -186,7 +178,7 @@ func judge(i *v1alpha1.Installation, m *memory, report health.Report, o observed
 	phase := i.Status.Phase
 	wasUp := phase == v1alpha1.PhaseRunning || phase == v1alpha1.PhaseDegraded || status.IsTrue(i.Status.Conditions, v1alpha1.ConditionInstalled)
 	starting := starting(i)
-	detail := summary(report)
+	detail := report.Summary()
 	v := verdict{healthy: metav1.ConditionFalse, reason: string(state), detail: detail, message: detail}
 	switch state {
 	case v1alpha1.CheckPassed:
@@ -262,30 +254,6 @@ func (v verdict) enter(i, probed *v1alpha1.Installation) {
 	if !installs(i) {
 		setCondition(i, v1alpha1.ConditionInstalled, status.Bool(ready), "NotByKSIT", "autoInstall is off: KSIT only probes")
 	}
-}
-
-// summary is a line about a report: what is wrong first, or that nothing is.
-func summary(report health.Report) string {
-	if len(report.Unhealthy) > 0 {
-		u := report.Unhealthy[0]
-		name := describe(u.Kind, u.Namespace, u.Name)
-		text := name + ": " + u.Message
-		if u.Message == "" {
-			text = name + ": " + u.Reason
-		}
-		if more := len(report.Unhealthy) - 1; more > 0 {
-			text += fmt.Sprintf(" (and %d more)", more)
-		}
-		return text
-	}
-	passed := 0
-	for _, check := range report.Checks {
-		if check.State != v1alpha1.CheckPassed {
-			return check.Name + ": " + check.Message
-		}
-		passed++
-	}
-	return fmt.Sprintf("%d of %d checks passed", passed, len(report.Checks))
 }
 
 // describe names an object of the target as a person would.

@@ -45,7 +45,7 @@ func (r *operationRecord) status() *v1alpha1.Operation { return r.Operation.Deep
 // log is the one line that is logged when an operation has ended.
 func (r *operationRecord) log(ctx context.Context, i *v1alpha1.Installation, more ...any) {
 	klog.FromContext(ctx).Info("Operation ended", append([]any{"operation", r.Type, "outcome", r.Outcome,
-		"integration", i.Spec.Integration, "target", i.Spec.Target, "duration", r.FinishedAt.Sub(r.StartedAt.Time)}, more...)...)
+		"integration", i.Spec.Integration, "target", i.TargetName(), "duration", r.FinishedAt.Sub(r.StartedAt.Time)}, more...)...)
 }
 
 // begin enters an operation that begins. It is recorded before the first request
@@ -60,7 +60,7 @@ func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.Operat
 	if err != nil || begun == nil {
 		return nil, nil, err
 	}
-	klog.FromContext(ctx).Info("Operation began", "operation", kind, "integration", begun.Spec.Integration, "target", begun.Spec.Target, "requestedBy", by)
+	klog.FromContext(ctx).Info("Operation began", "operation", kind, "integration", begun.Spec.Integration, "target", begun.TargetName(), "requestedBy", by)
 	return begun, record, nil
 }
 
@@ -104,7 +104,7 @@ func (c *Controller) interrupted(ctx context.Context, i *v1alpha1.Installation, 
 	if !errors.Is(why, errSuperseded) && !errors.Is(why, errTargetLost) {
 		return true, ctx.Err()
 	}
-	klog.FromContext(ctx).Info("Operation was cut short", "why", why, "operation", record.Type, "integration", i.Spec.Integration, "target", i.Spec.Target)
+	klog.FromContext(ctx).Info("Operation was cut short", "why", why, "operation", record.Type, "integration", i.Spec.Integration, "target", i.TargetName())
 	if result.Releases == nil {
 		return true, nil
 	}

@@ -18,10 +18,10 @@ import (
 // to install what the spec asks for have failed. The Installation is Stalled
 // then: what runs is not what is asked for.
 func (c *Controller) rollback(ctx context.Context, o observed, waiting func()) error {
-	connection, connected := c.Connections.Get(o.installation.TargetKey())
+	connection, connected, err := c.connect(o)
 	method, known := c.Installers[methodOf(o.installation)]
 	if !connected || !known {
-		return nil
+		return err
 	}
 	begun, operation, err := c.begin(ctx, o, v1alpha1.OperationRollback, "the spent retries")
 	if err != nil || begun == nil {

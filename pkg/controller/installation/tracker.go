@@ -35,7 +35,9 @@ type trackedTarget struct {
 }
 
 // track replaces what is known of the workloads of an Installation. Whenever one
-// of them changes, probe is called, and must not block.
+// of them changes, probe is called, and must not block. The connection is the one
+// that all tenants of a target share: one watch is enough, and no more comes of
+// it than a probe, which is the tenant's own.
 func (t *tracker) track(key types.NamespacedName, connection *cluster.Connection, objects object.ObjMetadataSet, probe func(types.NamespacedName, time.Duration)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

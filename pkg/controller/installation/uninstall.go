@@ -36,7 +36,7 @@ func (c *Controller) uninstall(ctx context.Context, o observed) error {
 		timeout: timeoutOf(o.installation) + grace,
 		do:      c.remove,
 		reason:  "Uninstalled",
-		message: fmt.Sprintf("uninstalled from %s", o.installation.Spec.Target),
+		message: fmt.Sprintf("uninstalled from %s", o.installation.TargetName()),
 	})
 }
 
@@ -53,9 +53,9 @@ func (c *Controller) disown(ctx context.Context, o observed) error {
 
 func (c *Controller) leave(ctx context.Context, o observed, way departure) error {
 	i := o.installation
-	connection, connected := c.Connections.Get(i.TargetKey())
+	connection, connected, err := c.connect(o)
 	if !connected {
-		return nil
+		return err
 	}
 	operation := newRecord(o, v1alpha1.OperationUninstall, "deletion")
 	begun, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) { enterLeaving(i, operation) })
@@ -64,12 +64,15 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 	}
 	timed, cancel := context.WithTimeout(ctx, way.timeout)
 	defer cancel()
-	failure := way.do(timed, connection, begun)
+	failure := mayAct(timed, connection)
+	if failure == nil {
+		failure = way.do(timed, connection, begun)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if failure == nil {
-		klog.FromContext(ctx).Info("Left the target", "outcome", way.reason, "integration", begun.Spec.Integration, "target", begun.Spec.Target,
+		klog.FromContext(ctx).Info("Left the target", "outcome", way.reason, "integration", begun.Spec.Integration, "target", begun.TargetName(),
 			"releases", releaseNames(begun.Status.Releases), "duration", time.Since(o.now).Round(time.Millisecond))
 		return c.release(ctx, begun, decision{reason: way.reason, message: way.message})
 	}
@@ -98,7 +101,7 @@ func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation
 	}
 	failures := i.Status.Failures + 1
 	retry := time.Now().Add(retryAfter(failures, false))
-	klog.FromContext(ctx).Info("Could not leave the target", "integration", i.Spec.Integration, "target", i.Spec.Target,
+	klog.FromContext(ctx).Info("Could not leave the target", "integration", i.Spec.Integration, "target", i.TargetName(),
 		"reason", reason, "err", message, "attempt", failures, "nextRetry", retry)
 	c.Events.Eventf(i, nil, "Warning", string(reason), "Uninstall", "%s", message)
 	operation.end()

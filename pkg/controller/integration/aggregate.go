@@ -26,12 +26,12 @@ func aggregate(integration *v1alpha1.Integration, wanted selection, installation
 		if d := status.Worse(phaseOf(a), phaseOf(b)); d != 0 {
 			return d
 		}
-		return strings.Compare(a.Spec.Target, b.Spec.Target)
+		return strings.Compare(a.TargetName(), b.TargetName())
 	})
 	s := &integration.Status
 	s.ObservedGeneration = integration.Generation
 	s.LastReconcileRequest = integration.Annotations[v1alpha1.AnnotationReconcile]
-	s.Targets = int32(max(len(wanted.targets), len(installations)))
+	s.Targets = int32(max(wanted.total(), len(installations)))
 	s.Installed, s.Healthy, s.Failed = 0, 0, 0
 	for _, installation := range installations {
 		if isInstalled(installation) {
@@ -51,7 +51,7 @@ func aggregate(integration *v1alpha1.Integration, wanted selection, installation
 		s.Updated = int32(progress.plan.Updated)
 	}
 	s.Phase, s.Message = sumUp(integration, wanted, installations, progress)
-	setConditions(integration, installations, progress)
+	setConditions(integration, wanted, installations, progress)
 }
 
 func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase { return installation.PresentPhase() }
@@ -71,6 +71,8 @@ func sumUp(integration *v1alpha1.Integration, wanted selection, sorted []*v1alph
 	case wanted.selectorMatchesNone && len(wanted.targets) == 0 && len(sorted) > 0:
 		return phaseOf(sorted[0]), fmt.Sprintf("spec.targetSelector matches no IntegrationTarget any more; what is installed on %d of them is kept: "+
 			"label the targets again, or delete the Integration to uninstall", len(sorted))
+	case len(wanted.targets) == 0 && wanted.total() > 0:
+		return v1alpha1.PhasePending, wanted.rights.text()
 	case len(wanted.targets) == 0:
 		return v1alpha1.PhasePending, "spec.targetSelector matches no IntegrationTarget of this namespace"
 	case progress.resolving:
@@ -82,6 +84,13 @@ func sumUp(integration *v1alpha1.Integration, wanted selection, sorted []*v1alph
 	var parts []string
 	if progress.cycle != "" {
 		parts = append(parts, inCircle(progress.cycle))
+	}
+	if text := wanted.rights.text(); text != "" {
+		parts = append(parts, text)
+		if phase == v1alpha1.PhaseRunning && wanted.total() > len(wanted.targets) {
+			// It does not run on all that it is asked to run on.
+			phase = v1alpha1.PhasePending
+		}
 	}
 	if text := notable(sorted); text != "" {
 		parts = append(parts, text)
@@ -116,7 +125,7 @@ func notable(sorted []*v1alpha1.Installation) string {
 		if message == "" {
 			message = "waits for its turn"
 		}
-		text := fmt.Sprintf("%s: %s", installation.Spec.Target, message)
+		text := fmt.Sprintf("%s: %s", installation.TargetName(), message)
 		if others := countPhase(sorted[i+1:], phase); others > 0 {
 			text += fmt.Sprintf(" (and %d more %s)", others, phase)
 		}
@@ -154,7 +163,7 @@ func uninstalling(sorted []*v1alpha1.Installation) string {
 	}
 	text := fmt.Sprintf("uninstalling from %d targets", len(sorted))
 	if message := sorted[0].Status.Message; message != "" {
-		text += fmt.Sprintf("; %s: %s", sorted[0].Spec.Target, message)
+		text += fmt.Sprintf("; %s: %s", sorted[0].TargetName(), message)
 	}
 	return status.Shorten(text, status.MaxMessage)
 }

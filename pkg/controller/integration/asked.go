@@ -14,6 +14,8 @@ import (
 type asked struct {
 	// spec is that of an Installation, but for its target.
 	spec v1alpha1.InstallationSpec
+	// namespace is that of the Integration.
+	namespace string
 	// sourcesUnknown is true where what the spec refers to cannot be read: every
 	// Installation then keeps what it has, and reports why.
 	sourcesUnknown bool
@@ -25,7 +27,7 @@ type asked struct {
 // ask finds out what an Integration asks for, and when to look again whether
 // that has changed.
 func (c *Controller) ask(ctx context.Context, integration *v1alpha1.Integration) (asked, time.Duration) {
-	a := asked{spec: installationSpec(integration, "")}
+	a := asked{spec: installationSpec(integration, ""), namespace: integration.Namespace}
 	if version, known := c.Charts.pinned(integration); !known {
 		a.resolving = true
 	} else if version != "" {
@@ -39,7 +41,7 @@ func (c *Controller) ask(ctx context.Context, integration *v1alpha1.Integration)
 // on is the spec for one cluster, apart from its turn.
 func (a asked) on(target string, existing *v1alpha1.Installation) v1alpha1.InstallationSpec {
 	spec := *a.spec.DeepCopy()
-	spec.Target = target
+	setTarget(&spec, a.namespace, target)
 	if a.sourcesUnknown && existing != nil {
 		spec.SourcesDigest = existing.Spec.SourcesDigest
 	}

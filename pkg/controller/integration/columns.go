@@ -58,7 +58,7 @@ func summaries(sorted []*v1alpha1.Installation) []v1alpha1.TargetSummary {
 	lines := make([]v1alpha1.TargetSummary, 0, len(sorted))
 	for _, installation := range sorted {
 		lines = append(lines, v1alpha1.TargetSummary{
-			Target:  installation.Spec.Target,
+			Target:  installation.TargetName(),
 			Phase:   phaseOf(installation),
 			Version: versionOf(installation),
 			Message: status.Shorten(installation.Status.Message, maxSummaryMessage),

@@ -13,7 +13,7 @@ import (
 	"ksit.io/ksit/pkg/controller/status"
 )
 
-func setConditions(integration *v1alpha1.Integration, sorted []*v1alpha1.Installation, progress progress) {
+func setConditions(integration *v1alpha1.Integration, wanted selection, sorted []*v1alpha1.Installation, progress progress) {
 	s := &integration.Status
 	set := func(kind string, value bool, reason, message string) {
 		status.Set(&s.Conditions, integration.Generation, kind, status.Bool(value), reason, message)
@@ -43,6 +43,14 @@ func setConditions(integration *v1alpha1.Integration, sorted []*v1alpha1.Install
 	default:
 		set(v1alpha1.ConditionStalled, false, "AsExpected", "no target needs help")
 	}
+	switch {
+	case wanted.rights.refuses():
+		set(v1alpha1.ConditionTargetsAllowed, false, reasonNotAllowed, wanted.rights.text())
+	case len(wanted.rights.unanswered) > 0:
+		status.Set(&s.Conditions, integration.Generation, v1alpha1.ConditionTargetsAllowed, metav1.ConditionUnknown, "NotAnswered", wanted.rights.text())
+	default:
+		status.Remove(&s.Conditions, v1alpha1.ConditionTargetsAllowed)
+	}
 }
 
 // firstStalled returns the first condition that says that a target needs help,
@@ -50,7 +58,7 @@ func setConditions(integration *v1alpha1.Integration, sorted []*v1alpha1.Install
 func firstStalled(sorted []*v1alpha1.Installation) (string, *metav1.Condition) {
 	for _, installation := range sorted {
 		if stalled := meta.FindStatusCondition(installation.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Status == metav1.ConditionTrue {
-			return installation.Spec.Target, stalled
+			return installation.TargetName(), stalled
 		}
 	}
 	return "", nil

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
@@ -39,10 +40,13 @@ type Controller struct {
 	// Charts knows what the versions of charts stand for; nil leaves that to
 	// the installer, cluster by cluster.
 	Charts *Charts
+	// Access tells who may use which target.
+	Access Access
 	Events events.EventRecorder
 
-	digests digests
-	writes  writes
+	digests  digests
+	writes   writes
+	verdicts verdicts
 }
 
 // Reconcile brings the Installations of an Integration in line with its spec.
@@ -52,6 +56,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	integration, err := c.Integrations.Integrations(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.digests.forget(key)
+		c.verdicts.forget(key)
 		c.writes.forget(key)
 		return 0, nil
 	}
@@ -69,16 +74,11 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		// To plan by what was true before the last step would take it twice.
 		return settle, nil
 	}
-	if !slices.Contains(integration.Finalizers, v1alpha1.FinalizerInstallations) {
-		// Before the first Installation: nothing that was installed may be
-		// left behind by an Integration that goes unnoticed.
-		changed := integration.DeepCopy()
-		changed.Finalizers = append(changed.Finalizers, v1alpha1.FinalizerInstallations)
-		updated, err := c.Client.Integrations(key.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-		if err != nil {
-			return 0, ignoreGone(err, "adding the finalizer to Integration %s", key)
-		}
-		integration = updated
+	// Before the first Installation: nothing that was installed may be left behind
+	// by an Integration that goes unnoticed.
+	integration, err = finalizer.Add(ctx, c.Client.Integrations(key.Namespace), integration, v1alpha1.FinalizerInstallations)
+	if err != nil || integration == nil {
+		return 0, err
 	}
 	return c.advance(ctx, integration, there)
 }
@@ -87,6 +87,9 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 func (c *Controller) advance(ctx context.Context, integration *v1alpha1.Integration, there installations) (time.Duration, error) {
 	wanted, err := selectTargets(integration, c.Targets)
 	if err != nil {
+		return 0, err
+	}
+	if wanted, err = c.permit(ctx, integration, wanted, there.own); err != nil {
 		return 0, err
 	}
 	asked, again := c.ask(ctx, integration)
@@ -98,7 +101,7 @@ func (c *Controller) advance(ctx context.Context, integration *v1alpha1.Integrat
 	if err != nil {
 		return 0, err
 	}
-	return soonest(again, progress.plan.After), c.report(ctx, integration, wanted, after, progress)
+	return soonest(soonest(again, wanted.rights.again()), progress.plan.After), c.report(ctx, integration, wanted, after, progress)
 }
 
 // installations are those that bear the name of an Integration, by target.
@@ -118,9 +121,9 @@ func (c *Controller) installationsOf(integration *v1alpha1.Integration) (install
 	there := installations{own: make(map[string]*v1alpha1.Installation, len(list)), former: map[string]bool{}}
 	for _, installation := range list {
 		if metav1.IsControlledBy(installation, integration) {
-			there.own[installation.Spec.Target] = installation
+			there.own[installation.TargetName()] = installation
 		} else {
-			there.former[installation.Spec.Target] = true
+			there.former[installation.TargetName()] = true
 		}
 	}
 	return there, nil
@@ -136,6 +139,7 @@ func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integrati
 	if err != nil || written == nil {
 		return err
 	}
+	c.tellOfRights(integration, written)
 	if after := written.Status.Phase; after != before {
 		kind := "Normal"
 		if status.Worse(after, v1alpha1.PhaseUninstalling) < 0 {

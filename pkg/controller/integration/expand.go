@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/controller/finalizer"
 )
 
 // leftOver is when an Integration that goes is looked at again, should an
@@ -86,7 +87,7 @@ func (c *Controller) ensure(ctx context.Context, integration *v1alpha1.Integrati
 // it is kept. What does not touch the target counts there too: a deletionPolicy
 // that is set to Orphan now is the way out when a cluster is gone for good.
 func (c *Controller) leave(ctx context.Context, integration *v1alpha1.Integration, wanted selection, installation *v1alpha1.Installation) (*v1alpha1.Installation, error) {
-	target := installation.Spec.Target
+	target := installation.TargetName()
 	spec := keepWhatRuns(installationSpec(integration, target), installation.Spec)
 	updated, err := c.update(ctx, installation, spec)
 	if err != nil || updated.DeletionTimestamp != nil {
@@ -112,17 +113,11 @@ func (c *Controller) keeps(integration *v1alpha1.Integration, wanted selection, 
 	if wanted.selectorMatchesNone {
 		return true, nil
 	}
-	if integration.Spec.TargetSelector == nil || orphans(integration) {
+	if integration.Spec.TargetSelector == nil || orphans(integration) || v1alpha1.ParseTarget(integration.Namespace, target).Namespace != integration.Namespace {
 		return false, nil
 	}
-	_, err := c.Targets.IntegrationTargets(integration.Namespace).Get(target)
-	if apierrors.IsNotFound(err) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading IntegrationTarget %s/%s: %w", integration.Namespace, target, err)
-	}
-	return false, nil
+	there, err := c.target(integration, target)
+	return there == nil, err
 }
 
 func (c *Controller) update(ctx context.Context, existing *v1alpha1.Installation, spec v1alpha1.InstallationSpec) (*v1alpha1.Installation, error) {
@@ -148,7 +143,7 @@ func (c *Controller) delete(ctx context.Context, installation *v1alpha1.Installa
 // finish takes an Integration that is being deleted to its end: its
 // Installations go first, each after its uninstall.
 func (c *Controller) finish(ctx context.Context, integration *v1alpha1.Integration, existing map[string]*v1alpha1.Installation) (time.Duration, error) {
-	if !slices.Contains(integration.Finalizers, v1alpha1.FinalizerInstallations) {
+	if !finalizer.Has(integration, v1alpha1.FinalizerInstallations) {
 		return 0, nil
 	}
 	var failed error
@@ -172,10 +167,8 @@ func (c *Controller) finish(ctx context.Context, integration *v1alpha1.Integrati
 	if err != nil || left {
 		return leftOver, err
 	}
-	changed := integration.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerInstallations })
-	_, err = c.Client.Integrations(integration.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	return 0, ignoreGone(err, "removing the finalizer of Integration %s/%s", integration.Namespace, integration.Name)
+	_, err = finalizer.Remove(ctx, c.Client.Integrations(integration.Namespace), integration, v1alpha1.FinalizerInstallations)
+	return 0, err
 }
 
 // unseen tells whether there is an Installation that the cache does not show

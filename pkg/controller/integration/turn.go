@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,11 +45,11 @@ func (c *Controller) progress(integration *v1alpha1.Integration, wanted selectio
 	}
 	targets := make([]rollout.Target, 0, len(wanted.targets))
 	for _, name := range wanted.targets {
-		target, err := c.Targets.IntegrationTargets(integration.Namespace).Get(name)
-		if err != nil && !apierrors.IsNotFound(err) {
-			return p, fmt.Errorf("reading IntegrationTarget %s/%s: %w", integration.Namespace, name, err)
+		target, err := c.target(integration, name)
+		if err != nil {
+			return p, err
 		}
-		if apierrors.IsNotFound(err) || there.former[name] {
+		if there.former[name] || (target != nil && !target.Admits(integration.Namespace)) {
 			target = nil
 		}
 		targets = append(targets, turnOf(name, target, there.own[name], asked))

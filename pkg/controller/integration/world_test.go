@@ -35,6 +35,7 @@ type world struct {
 	controller *Controller
 	events     *events.FakeRecorder
 	sources    *fakeSources
+	access     *fakeAccess
 	// made counts the objects that were created.
 	made int
 }
@@ -56,7 +57,7 @@ func (f *fakeSources) Read(context.Context, string, *v1alpha1.AutoInstall) (inst
 
 func newWorld(t *testing.T, mutate func(*v1alpha1.Integration), targets ...string) *world {
 	t.Helper()
-	w := &world{t: t, client: fake.NewClientset(), events: events.NewFakeRecorder(10000), sources: &fakeSources{}}
+	w := &world{t: t, client: fake.NewClientset(), events: events.NewFakeRecorder(10000), sources: &fakeSources{}, access: &fakeAccess{all: true}}
 	w.client.PrependReactor("*", "*", w.react)
 	w.kinds = externalversions.NewSharedInformerFactory(w.client, 0).Ksit().V1alpha1()
 	installations, err := index.NewInstallations(w.kinds.Installations().Informer())
@@ -65,10 +66,11 @@ func newWorld(t *testing.T, mutate func(*v1alpha1.Integration), targets ...strin
 	}
 	w.controller = &Controller{
 		Client: w.client.KsitV1alpha1(), Integrations: w.kinds.Integrations().Lister(), Targets: w.kinds.IntegrationTargets().Lister(),
-		Installations: installations, Sources: w.sources, Events: w.events,
+		Installations: installations, Sources: w.sources, Access: w.access, Events: w.events,
 	}
 	i := integration()
 	i.UID, i.Generation = "argocd-1", 1
+	i.Status.TargetsRequestedBy = &v1alpha1.Requester{Username: "anna"}
 	i.Spec.TargetClusters = targets
 	if mutate != nil {
 		mutate(i)
@@ -111,7 +113,7 @@ func (w *world) react(action ktesting.Action) (bool, runtime.Object, error) {
 			return true, a.GetObject(), w.client.Tracker().Delete(a.GetResource(), a.GetNamespace(), changed.GetName())
 		}
 		if installation, ok := a.GetObject().(*v1alpha1.Installation); ok {
-			if !equality.Semantic.DeepEqual(w.installation(installation.Spec.Target).Spec, installation.Spec) {
+			if !equality.Semantic.DeepEqual(w.installation(installation.TargetName()).Spec, installation.Spec) {
 				installation.Generation++
 			}
 		}
@@ -135,7 +137,7 @@ func (w *world) sync() {
 	api := w.client.KsitV1alpha1()
 	integrations, err := api.Integrations("ns").List(w.t.Context(), metav1.ListOptions{})
 	w.check(err)
-	targets, err := api.IntegrationTargets("ns").List(w.t.Context(), metav1.ListOptions{})
+	targets, err := api.IntegrationTargets("").List(w.t.Context(), metav1.ListOptions{})
 	w.check(err)
 	installations, err := api.Installations("ns").List(w.t.Context(), metav1.ListOptions{})
 	w.check(err)
@@ -207,7 +209,7 @@ func (w *world) change(mutate func(*v1alpha1.Integration)) {
 
 func (w *world) installation(target string) *v1alpha1.Installation {
 	w.t.Helper()
-	object, err := w.client.Tracker().Get(v1alpha1.SchemeGroupVersion.WithResource("installations"), "ns", "argocd."+target)
+	object, err := w.client.Tracker().Get(v1alpha1.SchemeGroupVersion.WithResource("installations"), "ns", v1alpha1.InstallationName("argocd", "ns", v1alpha1.ParseTarget("ns", target)))
 	w.check(err)
 	return object.DeepCopyObject().(*v1alpha1.Installation)
 }
@@ -220,7 +222,7 @@ func (w *world) names(which func(*v1alpha1.Installation) bool) []string {
 	var names []string
 	for i := range list.Items {
 		if which(&list.Items[i]) {
-			names = append(names, list.Items[i].Spec.Target)
+			names = append(names, list.Items[i].TargetName())
 		}
 	}
 	slices.Sort(names)

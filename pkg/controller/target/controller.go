@@ -21,6 +21,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/pace"
 	"ksit.io/ksit/pkg/controller/status"
@@ -69,26 +70,23 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	if target.DeletionTimestamp != nil && len(installations) == 0 {
-		return 0, c.release(ctx, target)
+		// Nothing is installed on it any more: it may go.
+		_, err := finalizer.Remove(ctx, c.Client.IntegrationTargets(key.Namespace), target, v1alpha1.FinalizerInUse)
+		return 0, err
 	}
-	if target.DeletionTimestamp == nil && !slices.Contains(target.Finalizers, v1alpha1.FinalizerInUse) {
-		changed := target.DeepCopy()
-		changed.Finalizers = append(changed.Finalizers, v1alpha1.FinalizerInUse)
-		if target, err = c.Client.IntegrationTargets(key.Namespace).Update(ctx, changed, metav1.UpdateOptions{}); err != nil {
-			if apierrors.IsNotFound(err) {
-				return 0, nil
-			}
-			return 0, fmt.Errorf("adding the finalizer to IntegrationTarget %s: %w", key, err)
+	if target.DeletionTimestamp == nil {
+		target, err = finalizer.Add(ctx, c.Client.IntegrationTargets(key.Namespace), target, v1alpha1.FinalizerInUse)
+		if err != nil || target == nil {
+			return 0, err
 		}
 	}
 	if target.Spec.Suspend {
 		return 0, c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) {
-			t.Status.Ready = false
-			setReady(t, false, "Suspended", "spec.suspend is true: nothing is installed or probed; the rest of the status is what was last true")
+			enterSuspended(t)
 			t.Status.Installations = int32(len(installations))
 		})
 	}
-	seen := c.look(ctx, target)
+	seen := look(ctx, c.Connections, c.Secrets, target)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
@@ -101,17 +99,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return pace.Jitter(min(pace.Interval(target), retryUnready)), err
 	}
 	return pace.Jitter(pace.Interval(target)), err
-}
-
-// look reads the kubeconfig, connects and probes.
-func (c *Controller) look(ctx context.Context, target *v1alpha1.IntegrationTarget) sight {
-	connection, refusal := c.Connections.ConnectTarget(ctx, c.Secrets, target)
-	if refusal != nil {
-		return sight{refusal: refusal}
-	}
-	probe, cancel := context.WithTimeout(ctx, pace.Timeout(target))
-	defer cancel()
-	return sight{info: connection.Info(), report: connection.Probe(probe)}
 }
 
 // tolerated counts a failure to reach a target that was ready, and tells
@@ -134,20 +121,6 @@ func (c *Controller) forget(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.failures, key)
-}
-
-// release lets a target go that nothing is installed on any more.
-func (c *Controller) release(ctx context.Context, target *v1alpha1.IntegrationTarget) error {
-	if !slices.Contains(target.Finalizers, v1alpha1.FinalizerInUse) {
-		return nil
-	}
-	changed := target.DeepCopy()
-	changed.Finalizers = slices.DeleteFunc(changed.Finalizers, func(f string) bool { return f == v1alpha1.FinalizerInUse })
-	_, err := c.Client.IntegrationTargets(target.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("removing the finalizer of IntegrationTarget %s/%s: %w", target.Namespace, target.Name, err)
-	}
-	return nil
 }
 
 // write writes the status, and an event when the target became ready or ceased
@@ -174,7 +147,11 @@ func inUse(installations []*v1alpha1.Installation) string {
 	const shown = 5
 	names := make([]string, 0, len(installations))
 	for _, installation := range installations {
-		names = append(names, installation.Spec.Integration)
+		name := installation.Spec.Integration
+		if installation.Spec.TargetNamespace != "" {
+			name = installation.Namespace + "/" + name
+		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	text := strings.Join(names[:min(len(names), shown)], ", ")

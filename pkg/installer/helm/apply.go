@@ -143,7 +143,7 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	if err != nil {
 		return err
 	}
-	r := rollout{chart: loaded, values: s.wish.values, policy: s.policy, labels: ownerLabels(s.wish.owner, s.decision.adopted)}
+	r := rollout{chart: loaded, archive: s.archive.data, values: s.wish.values, policy: s.policy, labels: ownerLabels(s.wish.owner, s.decision.adopted)}
 
 	if s.decision.action == actionReinstall {
 		o := i.newOperation(ctx, conn, s.name, s.redact)
@@ -163,6 +163,8 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 		}
 	}
 	if s.decision.action == actionUpgrade {
+		newest, _ := s.observed.newest()
+		r.follows = newest.number
 		if err := o.burial(s.observed.revisions); err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
 		}
@@ -205,7 +207,7 @@ func (i *Installer) takeTurn(ctx context.Context, doing string) (free func(), er
 
 func (i *Installer) newOperation(ctx context.Context, conn *cluster.Connection, name releaseName, redact *redactor) *operation {
 	o := newOperation(ctx, conn, name, redact)
-	o.caps, o.rewrites = i.caps, i.rewrites
+	o.caps, o.rewrites, o.renderer, o.lookups = i.caps, i.rewrites, i.renderer, i.lookups
 	return o
 }
 

@@ -4,24 +4,13 @@
 package helm
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"errors"
-	"fmt"
-	"io"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 
 	"ksit.io/ksit/pkg/installer"
-)
-
-const (
-	maxArchiveBytes   = 32 << 20
-	maxUnpackedBytes  = 256 << 20
-	maxArchiveEntries = 10_000
 )
 
 // loadChart reads a chart from its archive. name is what it must be called.
@@ -54,31 +43,4 @@ func loadChart(data []byte, name string) (loaded *chart.Chart, err error) {
 		return nil, installer.Terminalf(installer.ReasonChartInvalid, "chart %s was packaged without its dependencies: %s", name, shorten(err.Error(), maxErrorBytes))
 	}
 	return loaded, nil
-}
-
-// checkArchive bounds what an archive unpacks to. The loader bounds bytes, but
-// not the number of entries.
-func checkArchive(data []byte) error {
-	if len(data) > maxArchiveBytes {
-		return fmt.Errorf("more than %d MiB", maxArchiveBytes>>20)
-	}
-	unzipped, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return errors.New("not a gzipped tar archive")
-	}
-	limited := &io.LimitedReader{R: unzipped, N: maxUnpackedBytes + 1}
-	reader := tar.NewReader(limited)
-	for n := 0; ; n++ {
-		_, err := reader.Next()
-		switch {
-		case limited.N <= 0:
-			return fmt.Errorf("more than %d MiB unpacked", maxUnpackedBytes>>20)
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return errors.New("not a gzipped tar archive, or cut short")
-		case n == maxArchiveEntries:
-			return fmt.Errorf("more than %d files", maxArchiveEntries)
-		}
-	}
 }

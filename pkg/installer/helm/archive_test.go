@@ -81,6 +81,109 @@ func TestLoadChart(t *testing.T) {
 	}
 }
 
+// entry is one of an archive that tar would not make by itself.
+type entry struct {
+	header  tar.Header
+	content string
+}
+
+func tarEntries(t testing.TB, entries ...entry) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	zipper := gzip.NewWriter(&out)
+	archive := tar.NewWriter(zipper)
+	for _, e := range entries {
+		e.header.Size, e.header.Mode = int64(len(e.content)), 0o644
+		if err := archive.WriteHeader(&e.header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(archive, e.content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := zipper.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestHostileArchives(t *testing.T) {
+	metadata := entry{tar.Header{Name: "web/Chart.yaml"}, "apiVersion: v2\nname: web\nversion: 1.0.0\n"}
+	file := func(name, content string) entry { return entry{tar.Header{Name: name}, content} }
+	laughs := "a: &a " + strings.Repeat("x", 100<<10) + "\nb: [" + strings.Repeat("*a, ", 200) + "]\n"
+	// Each level holds the one below, and is hardly larger.
+	nested := packChart(t, "sub", "1.0.0", nil)
+	for range maxArchiveDepth + 1 {
+		nested = packChart(t, "sub", "1.0.0", files{"charts/sub-1.0.0.tgz": string(nested)})
+	}
+	bombs := []entry{metadata}
+	for n := range 12 {
+		bombs = append(bombs, file(fmt.Sprintf("web/charts/sub%d.tgz", n), string(tarball(t, 5, 5<<20))))
+	}
+	for name, test := range map[string]struct {
+		data []byte
+		says string
+	}{
+		"a symbolic link":          {tarEntries(t, metadata, entry{tar.Header{Name: "web/templates/x", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}, ""}), "the link"},
+		"a hard link":              {tarEntries(t, metadata, entry{tar.Header{Name: "web/x", Linkname: "web/Chart.yaml", Typeflag: tar.TypeLink}, ""}), "the link"},
+		"a device":                 {tarEntries(t, metadata, entry{tar.Header{Name: "web/zero", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 5}, ""}), "no file"},
+		"a block device":           {tarEntries(t, metadata, entry{tar.Header{Name: "web/disk", Typeflag: tar.TypeBlock}, ""}), "no file"},
+		"a pipe":                   {tarEntries(t, metadata, entry{tar.Header{Name: "web/pipe", Typeflag: tar.TypeFifo}, ""}), "no file"},
+		"an absolute name":         {tarEntries(t, metadata, file("/etc/passwd", "x")), "leads out"},
+		"a name that leads up":     {tarEntries(t, metadata, file("web/../../x", "x")), "leads out"},
+		"one with backslashes":     {tarEntries(t, metadata, file(`web\..\..\x`, "x")), "leads out"},
+		"the same name twice":      {tarEntries(t, metadata, file("web/values.yaml", "a: 1"), file("web/values.yaml", "a: 2")), "twice"},
+		"the same name otherwise":  {tarEntries(t, metadata, file("web/values.yaml", "a: 1"), file("web/./values.yaml", "a: 2")), "twice"},
+		"values that laugh":        {tarEntries(t, metadata, file("web/values.yaml", laughs)), "aliases expanded"},
+		"a Chart.yaml that laughs": {tarEntries(t, metadata, file("web/charts/a/Chart.yaml", laughs)), "aliases expanded"},
+		"values of a subchart":     {tarEntries(t, metadata, file("web/charts/a.tgz", string(packChart(t, "a", "1.0.0", files{"values.yaml": laughs})))), "aliases expanded"},
+		"archives in archives":     {packChart(t, "web", "1.0.0", files{"charts/sub-1.0.0.tgz": string(nested)}), "within each other"},
+		"bombs in an archive":      {tarEntries(t, bombs...), "unpacked"},
+		"many files in subcharts":  {tarEntries(t, metadata, file("web/charts/a.tgz", string(tarball(t, 6000, 0))), file("web/charts/b.tgz", string(tarball(t, 6000, 0)))), "files"},
+		"huge values":              {tarEntries(t, metadata, file("web/values.yaml", strings.Repeat("a", maxArchivedFile+1))), "larger than 5 MiB"},
+		"a zip":                    {[]byte("PK\x03\x04"), "gzip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadChart(test.data, "web")
+			wantReason(t, err, installer.ReasonChartInvalid, true, test.says)
+		})
+	}
+	fine := tarEntries(t, entry{tar.Header{Name: "web/", Typeflag: tar.TypeDir}, ""}, metadata, file(`web/values.yaml`, "a: &a 1\nb: *a\n"))
+	if _, err := loadChart(fine, "web"); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzLoadChart(f *testing.F) {
+	f.Add(packChart(f, "web", "1.0.0", files{"values.yaml": "a: 1", "templates/c.yaml": configMap}))
+	f.Add(packChart(f, "web", "1.0.0", files{"charts/sub-1.0.0.tgz": string(packChart(f, "sub", "1.0.0", nil)), "crds/c.yaml": crdOf("Leaf", "leaves")}))
+	f.Add(tarEntries(f, entry{tar.Header{Name: "web/Chart.yaml"}, "name: web"}, entry{tar.Header{Name: "x", Linkname: "y", Typeflag: tar.TypeSymlink}, ""}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// Most of what is changed in compressed bytes has another checksum: the
+		// same is tried as the tar inside.
+		var out bytes.Buffer
+		zipper := gzip.NewWriter(&out)
+		_, _ = zipper.Write(data)
+		_ = zipper.Close()
+		for _, archive := range [][]byte{data, out.Bytes()} {
+			loaded, err := loadChart(archive, "web")
+			if err != nil {
+				if !installer.IsTerminal(err) {
+					t.Errorf("error %v is not terminal", err)
+				}
+				continue
+			}
+			if loaded.Name() != "web" {
+				t.Errorf("a chart called %q", loaded.Name())
+			}
+			_, _ = chartCRDs(loaded)
+		}
+	})
+}
+
 func TestArchiveCache(t *testing.T) {
 	cache, err := newArchiveCache(filepath.Join(t.TempDir(), "charts"), 250)
 	if err != nil {

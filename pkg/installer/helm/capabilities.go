@@ -23,7 +23,8 @@ import (
 // install of a small chart reads.
 const capabilitiesFresh = 10 * time.Second
 
-// capabilityCache keeps what the targets can, one entry for each connection.
+// capabilityCache keeps what the targets can, one entry for each of them: it is
+// the same for all tenants.
 type capabilityCache struct {
 	now func() time.Time
 
@@ -44,7 +45,7 @@ func newCapabilityCache() *capabilityCache {
 // applied.
 func (c *capabilityCache) get(ctx context.Context, conn *cluster.Connection, crds []crd) (*chartutil.Capabilities, error) {
 	c.mu.Lock()
-	entry, ok := c.entries[conn]
+	entry, ok := c.entries[conn.Base()]
 	c.mu.Unlock()
 	if !ok || c.now().Sub(entry.at) > capabilitiesFresh {
 		capabilities, err := discover(ctx, conn)
@@ -78,14 +79,14 @@ func (c *capabilityCache) put(conn *cluster.Connection, entry capabilityEntry) {
 			delete(c.entries, other)
 		}
 	}
-	c.entries[conn] = entry
+	c.entries[conn.Base()] = entry
 }
 
 // forget is called when the target serves something new.
 func (c *capabilityCache) forget(conn *cluster.Connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.entries, conn)
+	delete(c.entries, conn.Base())
 }
 
 func discover(ctx context.Context, conn *cluster.Connection) (*chartutil.Capabilities, error) {

@@ -28,6 +28,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -74,6 +75,9 @@ type crd struct {
 
 // parseCRD reads one document; ok is false for what is no CRD.
 func parseCRD(document []byte) (c crd, ok bool, err error) {
+	if err := safeyaml.Bounded(document); err != nil {
+		return crd{}, false, err
+	}
 	raw, err := yaml.YAMLToJSON(document)
 	if err != nil {
 		return crd{}, false, errors.New("not valid YAML")

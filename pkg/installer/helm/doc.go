@@ -25,8 +25,9 @@
 // Values follow Helm, with one difference: each entry of `values` is one
 // assignment, so a comma never begins another. See setValue.
 //
-// Templates may use lookup, which reads the target with the rights of its
-// kubeconfig. They cannot resolve host names.
+// Templates run in a process of their own, within bounds: see package render.
+// What their function lookup finds is for the operator to say: see LookupPolicy.
+// They cannot resolve host names.
 //
 // Helm's client-side validation against OpenAPI is off: it would hold tens of
 // megabytes of schema for each target, and since Kubernetes 1.25 it leaves

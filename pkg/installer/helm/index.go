@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -73,7 +75,7 @@ func parseIndex(data []byte, chart string) (chartVersions, error) {
 	if err == nil {
 		return found, nil
 	}
-	if len(data) > maxWholeIndexBytes {
+	if len(data) > maxWholeIndexBytes || safeyaml.Bounded(data) != nil {
 		return chartVersions{}, err
 	}
 	return parseWholeIndex(data, chart)
@@ -204,7 +206,7 @@ func indexKey(content []byte) (string, error) {
 // add decodes one version. One that cannot be decoded, or has no URL, is left
 // out, as Helm does.
 func (c *chartVersions) add(item []byte) error {
-	if len(item) > maxIndexItemBytes {
+	if len(item) > maxIndexItemBytes || safeyaml.Bounded(item) != nil {
 		return nil
 	}
 	var entries []indexEntry

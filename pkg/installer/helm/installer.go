@@ -14,6 +14,7 @@ import (
 	"ksit.io/ksit/pkg/drift"
 	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/installer/helm/render"
 	"ksit.io/ksit/pkg/rewrite"
 )
 
@@ -39,6 +40,10 @@ type Options struct {
 	CacheBytes int64
 	// AllowLocalSources admits plain HTTP to OCI registries on loopback.
 	AllowLocalSources bool
+	// Renderer renders charts; nil means one that starts this program.
+	Renderer *render.Renderer
+	// Lookup says what templates see of the target; empty means LookupRelease.
+	Lookup LookupPolicy
 	// Renders bounds the charts that are rendered and applied at once. Default
 	// 4: a large one takes some 50 MB and most of a processor. Waiting for what
 	// was applied does not count.
@@ -52,6 +57,8 @@ type Installer struct {
 	caps     *capabilityCache
 	objects  *objectCache
 	drift    *drift.Checker
+	renderer *render.Renderer
+	lookups  LookupPolicy
 	// renders has a token for each chart that is being rendered or applied.
 	renders chan struct{}
 	now     func() time.Time
@@ -74,6 +81,15 @@ func New(options Options) (*Installer, error) {
 	if options.Renders <= 0 {
 		options.Renders = defaultRenders
 	}
+	if options.Lookup == "" {
+		options.Lookup = LookupRelease
+	}
+	if options.Renderer == nil {
+		var err error
+		if options.Renderer, err = render.New(render.Options{}); err != nil {
+			return nil, err
+		}
+	}
 	setFieldManager()
 	cacheDir := options.CacheDir
 	if cacheDir != "" {
@@ -93,10 +109,12 @@ func New(options Options) (*Installer, error) {
 			indexes:  newIndexCache(),
 			oci:      &ociRegistry{fetch: options.Fetch, rewrites: options.Rewrites, archives: archives, allowLocal: options.AllowLocalSources},
 		},
-		caps:    newCapabilityCache(),
-		objects: newObjectCache(),
-		drift:   drift.NewChecker(),
-		renders: make(chan struct{}, options.Renders),
-		now:     time.Now,
+		caps:     newCapabilityCache(),
+		objects:  newObjectCache(),
+		drift:    drift.NewChecker(),
+		renderer: options.Renderer,
+		lookups:  options.Lookup,
+		renders:  make(chan struct{}, options.Renders),
+		now:      time.Now,
 	}, nil
 }

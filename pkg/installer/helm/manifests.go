@@ -25,6 +25,7 @@ import (
 
 	"ksit.io/ksit/pkg/installer"
 	"ksit.io/ksit/pkg/rewrite"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 var (
@@ -33,7 +34,7 @@ var (
 )
 
 // eachDocument calls each with the documents of a manifest, empty ones left
-// out. The bytes are only good until each returns.
+// out, and fails at one that its aliases make too large to be read. The bytes are only good until each returns.
 func eachDocument(reader io.Reader, each func(document []byte) error) error {
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(reader))
 	for {
@@ -46,6 +47,9 @@ func eachDocument(reader io.Reader, each func(document []byte) error) error {
 		}
 		if isEmptyDocument(document) {
 			continue
+		}
+		if err := safeyaml.Bounded(document); err != nil {
+			return fmt.Errorf("a document of the manifest: %w", err)
 		}
 		if err := each(document); err != nil {
 			return err

@@ -36,7 +36,7 @@ type ociRegistry struct {
 // ociRepository is that of one chart in a registry, for one who asks.
 type ociRepository struct {
 	*remote.Repository
-	// location is what it is called in messages: without a rewrite.
+	// location is what it is called in messages.
 	location string
 	// scope is that of the client.
 	scope string
@@ -74,7 +74,7 @@ func (o *ociRegistry) get(ctx context.Context, location string, ref chartRef) (a
 	version, ok := ref.version.pick(versions)
 	if !ok {
 		return archive{}, installer.Errorf(installer.ReasonChartNotFound, "%s has no version %s; %s",
-			fetch.Redact(location), shorten(ref.version.text, 64), newest(versions))
+			repository.location, shorten(ref.version.text, 64), newest(versions))
 	}
 	return o.pull(ctx, repository, version)
 }
@@ -84,6 +84,7 @@ func (o *ociRegistry) get(ctx context.Context, location string, ref chartRef) (a
 func (o *ociRegistry) getTagged(ctx context.Context, location string, ref chartRef, version string) (archive, error) {
 	ctx, cancel := boundedOCI(ctx)
 	defer cancel()
+	location = fetch.Redact(location)
 	at := strings.LastIndexByte(location, ':')
 	if at <= strings.LastIndexByte(location, '/') {
 		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "the URL of chart %s in its index has no tag", ref.chart)
@@ -105,6 +106,9 @@ func boundedOCI(ctx context.Context) (context.Context, context.CancelFunc) {
 // open returns the repository that the rewrite table has for a location. What
 // it says is followed in the scheme, too: to http:// means plain HTTP.
 func (o *ociRegistry) open(location string, ref chartRef) (*ociRepository, error) {
+	if err := o.fetch.Permit(location); err != nil {
+		return nil, installer.Terminalf(installer.ReasonSourceRefused, "%s: %w", fetch.Redact(location), err)
+	}
 	target, rewritten := o.rewrites.URL(location)
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" {
@@ -118,9 +122,9 @@ func (o *ociRegistry) open(location string, ref chartRef) (*ociRepository, error
 	inner.TagListPageSize = tagsPerPage
 	inner.TagListMaxPages = maxTagPages
 	inner.ReferrerListMaxPages = 1
-	r := &ociRepository{Repository: inner, location: location, access: ref.access}
+	r := &ociRepository{Repository: inner, location: placeOf(o.rewrites, location), access: ref.access}
 	if err := o.authenticate(r, ref.repository, rewritten || o.rewrites.Trusted(u)); err != nil {
-		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", fetch.Redact(location), err)
+		return nil, installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", r.location, err)
 	}
 	return r, nil
 }
@@ -141,11 +145,12 @@ func (o *ociRegistry) authenticate(r *ociRepository, named string, trusted bool)
 	if r.PlainHTTP {
 		scheme = "http"
 	}
-	if r.shown, err = client.Credentials(&url.URL{Scheme: scheme, Host: r.Reference.Host()}); err != nil {
+	site := &url.URL{Scheme: scheme, Host: r.Reference.Host()}
+	if r.shown, err = client.Credentials(site); err != nil {
 		return err
 	}
 	r.scope = client.Scope()
-	own := &auth.Client{Client: client.HTTPClient(trusted), Header: http.Header{"User-Agent": {"ksit"}}, Cache: auth.NewCache()}
+	own := &auth.Client{Client: client.HTTPClient(site, trusted), Header: http.Header{"User-Agent": {"ksit"}}, Cache: auth.NewCache()}
 	if r.shown.HasCredentials() {
 		own.Credential = auth.StaticCredential(r.Reference.Host(), auth.Credential{
 			Username: r.shown.Username, Password: r.shown.Password, AccessToken: r.shown.Token,

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -196,14 +197,70 @@ func TestOCI(t *testing.T) {
 			if err != nil || found.version != "1.0.0" {
 				t.Error(found.version, err)
 			}
+			_, err = s.get(t.Context(), reference(t, from, "none", "1.0.0"))
+			wantReason(t, err, installer.ReasonChartNotFound, false, from+"/none (rewritten to "+to+"/none)")
 		})
 	}
+	t.Run("allowed sources", func(t *testing.T) {
+		token := serveCharts(t)
+		server.push(t, "guarded/web", "1.0.0", packChart(t, "web", "1.0.0", nil), chartMediaTypes[0])
+		server.guard = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/v2/guarded/") {
+				return true
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+token.URL+`/token",service="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return false
+		}
+		defer func() { server.guard = nil }()
+		list, err := fetch.ParseAllowedSources([]string{base, "oci://" + host + "/guarded"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSources(t, Options{AllowLocalSources: true}, fetch.Options{AllowLocal: true, Allowed: list})
+		if found, err := s.get(t.Context(), reference(t, base, "web", "1.0.0")); err != nil || found.version != "1.0.0" {
+			t.Error(found.version, err)
+		}
+		for _, repository := range []string{"oci://" + host + "/other", "oci://" + host, "oci://" + host + "/guarded"} {
+			_, err := s.get(t.Context(), reference(t, repository, "web", "1.0.0"))
+			wantReason(t, err, installer.ReasonSourceRefused, true, "--allowed-sources")
+		}
+	})
 	t.Run("from an index", func(t *testing.T) {
 		repo := serveCharts(t)
 		repo.index["web"] = []string{"  - name: web\n    version: 1.0.0\n    urls: [\"" + base + "/web:1.0.0\"]\n"}
 		found, err := s.get(t.Context(), reference(t, repo.URL, "web", "1.0.0"))
 		if err != nil || found.version != "1.0.0" {
 			t.Error(found.version, err)
+		}
+	})
+}
+
+// FuzzOCIReference makes sure that a repository is looked for at the host that
+// its URL names.
+func FuzzOCIReference(f *testing.F) {
+	for _, seed := range []string{"oci://ghcr.io/argoproj/argo-helm/argo-cd", "oci://docker.io/library/x", "oci://localhost:5000/x", "oci://a/b@sha256:0", "oci://a@b/c", "oci://[::1]/x", "oci://a/../b"} {
+		f.Add(seed)
+	}
+	client, err := fetch.NewClient(fetch.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	o := &ociRegistry{fetch: client}
+	f.Fuzz(func(t *testing.T, location string) {
+		r, err := o.open(location, chartRef{repository: location, chart: "x"})
+		if err != nil {
+			if !installer.IsTerminal(err) {
+				t.Errorf("error %v is not terminal", err)
+			}
+			return
+		}
+		u, err := url.Parse(location)
+		if err != nil {
+			t.Fatalf("opened, but no URL: %v", err)
+		}
+		if host := r.Reference.Host(); host != u.Host && (u.Host != "docker.io" || host != "registry-1.docker.io") {
+			t.Errorf("%q is at %q", location, host)
 		}
 	})
 }

@@ -13,7 +13,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
-	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
 )
 
@@ -28,17 +27,17 @@ var chartMediaTypes = []string{
 
 // pull gets the archive of a version.
 func (o *ociRegistry) pull(ctx context.Context, repository *ociRepository, version string) (archive, error) {
-	what := fmt.Sprintf("%s version %s", repository.location, version)
+	what := fmt.Sprintf("version %s of %s", version, repository.location)
 	descriptor, manifest, err := repository.manifest(ctx, strings.ReplaceAll(version, "+", "_"), what)
 	if err != nil {
 		return archive{}, err
 	}
 	layer, ok := layerOf(manifest, chartMediaTypes...)
 	if !ok {
-		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "%s is not a chart: it has no layer of a chart's media type", fetch.Redact(what))
+		return archive{}, installer.Terminalf(installer.ReasonChartInvalid, "%s is not a chart: it has no layer of a chart's media type", what)
 	}
 	if layer.Size > maxArchiveBytes {
-		return archive{}, installer.Terminalf(installer.ReasonTooLarge, "the archive of %s is larger than %d MiB", fetch.Redact(what), maxArchiveBytes>>20)
+		return archive{}, installer.Terminalf(installer.ReasonTooLarge, "the archive of %s is larger than %d MiB", what, maxArchiveBytes>>20)
 	}
 	found := archive{version: version, signatures: &ociSignatures{repository: repository, chart: descriptor, manifest: manifest}}
 	if found.data, ok = o.archives.get(repository.scope, layer.Digest.Encoded()); ok {
@@ -61,14 +60,14 @@ func (r *ociRepository) manifest(ctx context.Context, reference, what string) (o
 	}
 	defer func() { _ = body.Close() }()
 	if descriptor.Size > maxManifestBytes {
-		return descriptor, manifest, installer.Terminalf(installer.ReasonChartInvalid, "the manifest of %s is larger than %d MiB", fetch.Redact(what), maxManifestBytes>>20)
+		return descriptor, manifest, installer.Terminalf(installer.ReasonChartInvalid, "the manifest of %s is larger than %d MiB", what, maxManifestBytes>>20)
 	}
 	encoded, err := content.ReadAll(io.LimitReader(body, maxManifestBytes), descriptor)
 	if err != nil {
 		return descriptor, manifest, r.failed(ctx, err, what)
 	}
 	if err := json.Unmarshal(encoded, &manifest); err != nil {
-		return descriptor, manifest, installer.Terminalf(installer.ReasonChartInvalid, "%s is not a chart", fetch.Redact(what))
+		return descriptor, manifest, installer.Terminalf(installer.ReasonChartInvalid, "%s is not a chart", what)
 	}
 	return descriptor, manifest, nil
 }

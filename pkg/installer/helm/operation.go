@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -20,6 +19,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/installer/helm/render"
 	"ksit.io/ksit/pkg/rewrite"
 )
 
@@ -31,6 +31,8 @@ type operation struct {
 	rewrites *rewrite.Table
 	redact   *redactor
 	caps     *capabilityCache
+	renderer *render.Renderer
+	lookups  LookupPolicy
 
 	client *kubeClient
 	config *action.Configuration
@@ -60,14 +62,14 @@ func newOperation(ctx context.Context, conn *cluster.Connection, rel releaseName
 
 func (o *operation) close() { o.stop() }
 
-// do runs an action of Helm, and returns soon after the context ends even if a
-// template runs for ever: nothing that the action does then reaches the target.
+// do runs an action of Helm, and returns soon after the context ends: nothing
+// that the action does then reaches the target.
 func (o *operation) do(doing string, run func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
 			if r := recover(); r != nil {
-				done <- installer.Terminalf(installer.ReasonRenderFailed, "Helm gave up on the chart")
+				done <- installer.Terminalf(installer.ReasonInstallFailed, "Helm gave up on the release")
 			}
 		}()
 		done <- run()
@@ -86,10 +88,14 @@ func (o *operation) do(doing string, run func() error) error {
 
 // rollout is what an install or upgrade brings.
 type rollout struct {
-	chart  *chart.Chart
-	values map[string]any
-	policy v1alpha1.CRDPolicy
-	labels map[string]string
+	chart   *chart.Chart
+	archive []byte
+	values  map[string]any
+	policy  v1alpha1.CRDPolicy
+	labels  map[string]string
+	// follows is the number of the newest revision where it is an upgrade, 0 where
+	// it is an install.
+	follows int
 }
 
 func (o *operation) install(r rollout, replace bool) error {
@@ -102,8 +108,8 @@ func (o *operation) install(r rollout, replace bool) error {
 	a.Wait, a.Timeout = true, o.timeLeft()
 	a.SkipCRDs, a.DisableOpenAPIValidation = true, true
 	a.PostRenderer = renderer
-	return o.rollOut(renderer, "installing", func() error {
-		_, err := a.Run(r.chart, r.values)
+	return o.do("installing", func() error {
+		_, err := a.Run(shell(r.chart), r.values)
 		return err
 	})
 }
@@ -120,8 +126,8 @@ func (o *operation) upgrade(r rollout) error {
 	a.ResetValues = true
 	a.SkipCRDs, a.DisableOpenAPIValidation = true, true
 	a.PostRenderer = renderer
-	return o.rollOut(renderer, "upgrading", func() error {
-		_, err := a.Run(o.release.Name, r.chart, r.values)
+	return o.do("upgrading", func() error {
+		_, err := a.Run(o.release.Name, shell(r.chart), r.values)
 		return err
 	})
 }
@@ -145,61 +151,17 @@ func (o *operation) timeLeft() time.Duration {
 	return time.Hour
 }
 
-// rollOut runs an install or upgrade. An error from before the templates were
-// rendered is the chart's fault, or that of the values.
-func (o *operation) rollOut(renderer *postRenderer, doing string, run func() error) error {
-	err := o.do(doing, run)
-	if err == nil || renderer.rendered || o.ctx.Err() != nil {
-		return err
-	}
-	if installer.ReasonOf(err) != installer.ReasonInstallFailed {
-		return err
-	}
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "values don't meet the specifications of the schema"):
-		return &installer.Error{Reason: installer.ReasonValuesInvalid, Terminal: true, Err: err}
-	case strings.Contains(text, "chart requires kubeVersion"):
-		return &installer.Error{Reason: installer.ReasonChartInvalid, Terminal: true, Err: err}
-	case strings.Contains(text, "error calling lookup"):
-		return &installer.Error{Reason: installer.ReasonRenderFailed, Err: err}
-	case strings.Contains(text, "template") || strings.Contains(text, "parse error") || strings.Contains(text, "execution error") || strings.Contains(text, "YAML"):
-		return &installer.Error{Reason: installer.ReasonRenderFailed, Terminal: true, Err: err}
-	default:
-		return err
-	}
-}
-
-// prepare makes the post-renderer of a rollout, and applies the CRDs of crds/
-// ahead of it where the templates look at the target: lookup fails for kinds
-// that are not served. Otherwise they wait until all is known to fit.
+// prepare has the chart rendered, and returns what hands it to Helm. Nothing is
+// written before.
 func (o *operation) prepare(r rollout) (*postRenderer, error) {
-	var crds []crd
-	if r.policy != v1alpha1.CRDPolicySkip {
-		var err error
-		if crds, err = chartCRDs(r.chart); err != nil {
-			return nil, err
-		}
-	}
-	if len(crds) > 0 && usesLookup(r.chart) {
-		// How large the manifests are is not known yet.
-		if err := fits(o.release, r, nil); err != nil {
-			return nil, err
-		}
-		if err := o.applyCRDs(crds, r.policy); err != nil {
-			return nil, err
-		}
-		crds = nil
-	}
-	caps, err := o.caps.get(o.ctx, o.conn, crds)
+	rendered, crds, err := o.rendering(r)
 	if err != nil {
-		return nil, classify(o.ctx, err, "asking the target what it serves", o.redact)
+		return nil, err
 	}
-	o.config.Capabilities = caps
-	renderer := &postRenderer{operation: o, rollout: r, crds: crds}
+	renderer := &postRenderer{operation: o, rollout: r, crds: crds, rendered: rendered}
 	// Hooks do not pass through a post-renderer. They are seen here, before
 	// the first of them runs.
-	o.driver.prepare = renderer.rewriteHooks
+	o.driver.prepare = renderer.complete
 	return renderer, nil
 }
 
@@ -212,35 +174,20 @@ func (o *operation) applyCRDs(crds []crd, policy v1alpha1.CRDPolicy) error {
 	return classify(o.ctx, err, "installing its CRDs", o.redact)
 }
 
-// usesLookup tells whether a template of a chart may look at the target.
-func usesLookup(c *chart.Chart) bool {
-	for _, t := range c.Templates {
-		if bytes.Contains(t.Data, []byte("lookup")) {
-			return true
-		}
-	}
-	for _, sub := range c.Dependencies() {
-		if usesLookup(sub) {
-			return true
-		}
-	}
-	return false
-}
-
 // postRenderer stands between the rendering of a chart and the first write.
 type postRenderer struct {
 	operation *operation
 	rollout   rollout
 	crds      []crd
-	rendered  bool
+	rendered  *render.Result
 }
 
-// Run rewrites images, makes sure that the release fits into a Secret, makes its
+// Run puts what was rendered in the place of what Helm made of an empty chart.
+// Before, it rewrites images, makes sure that the release fits into a Secret, makes its
 // namespace, and applies all CRDs, whether from crds/ or from templates.
-func (p *postRenderer) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
+func (p *postRenderer) Run(*bytes.Buffer) (*bytes.Buffer, error) {
 	o := p.operation
-	p.rendered = true
-	rewritten, err := rewriteImages(o.rewrites, manifest.Bytes())
+	rewritten, err := rewriteImages(o.rewrites, []byte(p.rendered.Manifest))
 	if err != nil {
 		return nil, o.client.keep(err)
 	}
@@ -267,7 +214,14 @@ func (p *postRenderer) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 	return bytes.NewBuffer(rewritten), nil
 }
 
-func (p *postRenderer) rewriteHooks(rel *release.Release) error {
+// complete makes of a release of an empty chart that of the chart, ahead of its
+// first record.
+func (p *postRenderer) complete(rel *release.Release) error {
+	if p.rollout.follows > 0 && rel.Version != p.rollout.follows+1 {
+		return p.operation.client.keep(installer.Errorf(installer.ReasonReleaseConflict,
+			"revision %d of the release was made by somebody else meanwhile", rel.Version-1))
+	}
+	rel.Chart, rel.Hooks, rel.Info.Notes = asRecorded(p.rollout.chart, p.rendered), p.rendered.Hooks, p.rendered.Notes
 	for _, hook := range rel.Hooks {
 		rewritten, err := rewriteImages(p.operation.rewrites, []byte(hook.Manifest))
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -104,7 +105,7 @@ func sumsIn(message []byte) (map[string]string, error) {
 		Files map[string]string `json:"files"`
 	}
 	_, rest, ok := bytes.Cut(message, []byte("\n...\n"))
-	if !ok || yaml.Unmarshal(rest, &sums) != nil {
+	if !ok || safeyaml.Bounded(rest) != nil || yaml.Unmarshal(rest, &sums) != nil {
 		return nil, errors.New("the provenance file names no archive")
 	}
 	return sums.Files, nil

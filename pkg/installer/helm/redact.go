@@ -17,6 +17,7 @@ import (
 // redactor takes what may be secret out of the texts of Helm and of API servers:
 //
 //   - values that API servers quote when they find a field invalid;
+//   - what tpl says of a text that it was given, where any value may be secret;
 //   - pieces of objects that decoders quote around a mistake;
 //   - values that come from a Secret, also in base64, as they stand in a JSON
 //     string, and in parts that look like a password; those of two or three
@@ -29,6 +30,9 @@ import (
 // template itself says by `fail` or `required` is passed on, less those.
 type redactor struct {
 	replacer *strings.Replacer
+	// guarded is true where there are values that may be secret by more than
+	// their length.
+	guarded bool
 	// words are what is hidden only as a word of its own.
 	words map[string]bool
 }
@@ -41,6 +45,12 @@ var (
 	decodeContext = regexp.MustCompile(`(?s)(error found in #\d+ byte of \.\.\.).*`)
 	// notMatching is how JSON schemas report a string.
 	notMatching = regexp.MustCompile(`'(?:[^'\\]|\\.)*' (does not match pattern|is not valid)`)
+	// ofTpl is what tpl says of a text that it was given, mostly a value: the whole
+	// of it, and pieces that the redactor cannot know again.
+	ofTpl = regexp.MustCompile(`(?s)(cannot parse template|error during tpl function execution for) .*`)
+	// notOfFormat is what follows: why a text is not of a format, in the words of
+	// whoever could not read it.
+	notOfFormat = regexp.MustCompile(`(is not valid [a-z-]+): [^\n]*`)
 	secretKey   = regexp.MustCompile(`(?i)passw|passphrase|secret|token|credential|private|apikey|api_key|auth|dsn|connectionstring|webhook`)
 	aWord       = regexp.MustCompile(`[\pL\pN_]+`)
 )
@@ -61,8 +71,9 @@ const (
 // from Secrets is marked. plain are the names that a message needs: those of
 // the release, its namespace and its chart.
 func newRedactor(values map[string]any, plain ...string) *redactor {
-	found, words := map[string]bool{}, map[string]bool{}
+	found, words, guarded := map[string]bool{}, map[string]bool{}, false
 	collect(values, ordinary, func(s string, why sensitivity) {
+		guarded = guarded || why != ordinary
 		if slices.ContainsFunc(plain, func(p string) bool { return strings.Contains(p, s) }) {
 			return
 		}
@@ -86,7 +97,7 @@ func newRedactor(values map[string]any, plain ...string) *redactor {
 	for _, s := range secrets {
 		pairs = append(pairs, s, redacted)
 	}
-	return &redactor{replacer: strings.NewReplacer(pairs...), words: words}
+	return &redactor{replacer: strings.NewReplacer(pairs...), words: words, guarded: guarded}
 }
 
 // isFlag tells whether a text is a boolean or null, which tells nothing.
@@ -172,8 +183,12 @@ func (r *redactor) text(s string) string {
 			return word
 		})
 	}
+	if r != nil && r.guarded {
+		s = ofTpl.ReplaceAllString(s, "${1} "+redacted)
+	}
 	s = decodeContext.ReplaceAllString(s, "${1}"+redacted)
 	s = quotedValues.ReplaceAllString(s, "${1}"+redacted)
+	s = notOfFormat.ReplaceAllString(s, "${1}")
 	s = notMatching.ReplaceAllString(s, redacted+" ${1}")
 	return shorten(strings.Join(strings.Fields(s), " "), maxErrorBytes)
 }

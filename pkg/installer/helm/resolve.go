@@ -9,7 +9,6 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
-	"ksit.io/ksit/pkg/fetch"
 	"ksit.io/ksit/pkg/installer"
 )
 
@@ -70,7 +69,7 @@ func (o *ociRegistry) newest(ctx context.Context, ref chartRef) (installer.Versi
 	match, ok := ref.version.pick(all)
 	if !ok {
 		return installer.Versions{}, installer.Errorf(installer.ReasonChartNotFound, "%s has no version %s; %s",
-			fetch.Redact(repository.location), shorten(ref.version.text, 64), newest(all))
+			repository.location, shorten(ref.version.text, 64), newest(all))
 	}
 	return installer.Versions{Match: match, Newest: newestReleased(all)}, nil
 }

@@ -37,6 +37,7 @@ func TestRollouts(t *testing.T) {
 		"istio":             b.testIstio,
 		"capabilities":      b.testCapabilities,
 		"turns":             b.testTurns,
+		"runaway":           b.testRunaway,
 		"thousand objects":  b.testThousand,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -112,6 +112,9 @@ func (s *sources) fromRepository(ctx context.Context, ref chartRef) (archive, er
 	if strings.HasPrefix(location, "oci://") {
 		return s.oci.getTagged(ctx, location, ref, version)
 	}
+	if err := client.Permit(location); err != nil {
+		return archive{}, fetchError(ctx, err, ref.access, fmt.Sprintf("chart %s %s", ref.chart, version))
+	}
 	got := archive{version: version, signatures: &repositorySignatures{client: client, location: location, access: ref.access}}
 	sum := strings.TrimPrefix(strings.ToLower(entry.Digest), "sha256:")
 	if data, ok := s.archives.get(client.Scope(), sum); ok {
@@ -155,9 +158,19 @@ func (s *sources) indexed(ctx context.Context, client *fetch.Client, ref chartRe
 		version, ok = ref.version.pick(found.list())
 	}
 	if !ok {
-		return found, "", notFound(fetch.Redact(ref.repository), ref, found)
+		return found, "", notFound(placeOf(s.rewrites, ref.repository), ref, found)
 	}
 	return found, version, nil
+}
+
+// placeOf returns what a place is called in messages, with where the operator has it
+// instead.
+func placeOf(rewrites *rewrite.Table, location string) string {
+	target, rewritten := rewrites.URL(location)
+	if !rewritten {
+		return fetch.Redact(location)
+	}
+	return fmt.Sprintf("%s (rewritten to %s)", fetch.Redact(location), fetch.Redact(target))
 }
 
 // notFound says what there is instead.

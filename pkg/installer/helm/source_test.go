@@ -115,6 +115,34 @@ func TestRepository(t *testing.T) {
 		_, err := newSources(t, Options{}, fetch.Options{}).get(t.Context(), reference(t, repo.URL, "web", "1.0.0"))
 		wantReason(t, err, installer.ReasonRepositoryUnreachable, true, "loopback")
 	})
+	t.Run("not allowed", func(t *testing.T) {
+		list, err := fetch.ParseAllowedSources([]string{"https://charts.example.com", repo.URL + "/some"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSources(t, Options{}, fetch.Options{AllowLocal: true, Allowed: list})
+		for _, repository := range []string{repo.URL, "https://evil.example.com", "oci://charts.example.com/x"} {
+			_, err := s.get(t.Context(), reference(t, repository, "web", "1.0.0"))
+			wantReason(t, err, installer.ReasonSourceRefused, true, "--allowed-sources", "https://charts.example.com, "+repo.URL+"/some")
+			_, err = s.versions(t.Context(), reference(t, repository, "web", "1.0.0"))
+			wantReason(t, err, installer.ReasonSourceRefused, true, "--allowed-sources")
+		}
+	})
+	t.Run("an archive that is not allowed", func(t *testing.T) {
+		elsewhere := serveCharts(t)
+		elsewhere.add(t, "web", "1.0.0", nil)
+		index := serveCharts(t)
+		index.index["web"] = []string{"  - name: web\n    version: 1.0.0\n    urls: [\"" + elsewhere.URL + "/charts/web-1.0.0.tgz\"]\n"}
+		list, err := fetch.ParseAllowedSources([]string{index.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = newSources(t, Options{}, fetch.Options{AllowLocal: true, Allowed: list}).get(t.Context(), reference(t, index.URL, "web", "1.0.0"))
+		wantReason(t, err, installer.ReasonSourceRefused, true, elsewhere.URL)
+		if n := elsewhere.archives.Load(); n != 0 {
+			t.Errorf("%d archives were fetched", n)
+		}
+	})
 	t.Run("rewritten", func(t *testing.T) {
 		table, err := rewrite.New([]rewrite.Rule{{From: "https://charts.example.com/web", To: repo.URL}})
 		if err != nil {
@@ -124,6 +152,8 @@ func TestRepository(t *testing.T) {
 		if err != nil || found.version != "1.0.0" {
 			t.Error(found.version, err)
 		}
+		_, err = newSources(t, Options{Rewrites: table}, fetch.Options{}).get(t.Context(), reference(t, "https://charts.example.com/web", "web", "9.9.9"))
+		wantReason(t, err, installer.ReasonChartNotFound, false, "https://charts.example.com/web (rewritten to "+repo.URL+")")
 	})
 }
 

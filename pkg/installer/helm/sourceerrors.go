@@ -26,6 +26,8 @@ func fetchError(ctx context.Context, err error, access *fetch.Access, what strin
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, "fetching "+what)
+	case errors.Is(err, fetch.ErrNotAllowed):
+		return installer.Terminalf(installer.ReasonSourceRefused, "%s: %w", what, err)
 	case errors.Is(err, fetch.ErrRefused):
 		return installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", what, err)
 	case errors.Is(err, fetch.ErrTooLarge):
@@ -42,11 +44,12 @@ func fetchError(ctx context.Context, err error, access *fetch.Access, what strin
 // failed gives an error of a registry its reason. The texts of a registry are
 // not passed on: they come from wherever a tenant pointed.
 func (r *ociRepository) failed(ctx context.Context, err error, what string) error {
-	what = fetch.Redact(what)
 	var response *errcode.ErrorResponse
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, "fetching "+what)
+	case errors.Is(err, fetch.ErrNotAllowed):
+		return installer.Terminalf(installer.ReasonSourceRefused, "%s: %w", what, bareURLError(err))
 	case errors.Is(err, fetch.ErrRefused):
 		return installer.Terminalf(installer.ReasonRepositoryUnreachable, "%s: %w", what, bareURLError(err))
 	case errors.Is(err, errdef.ErrNotFound):

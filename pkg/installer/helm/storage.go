@@ -29,6 +29,7 @@ import (
 
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -99,6 +100,9 @@ func (d *secretsDriver) Get(key string) (*release.Release, error) {
 	}
 	if rel.Info == nil || rel.Chart == nil || rel.Chart.Metadata == nil {
 		return nil, fmt.Errorf("the release Secret %s/%s is incomplete", d.namespace, key)
+	}
+	if err := boundRelease(&rel); err != nil {
+		return nil, fmt.Errorf("reading the release Secret %s/%s: %w", d.namespace, key, err)
 	}
 	rel.Labels = userLabels(secret.Labels)
 	d.read[key], d.versions[key] = &rel, secret.ResourceVersion
@@ -293,6 +297,23 @@ func decodeRelease(data []byte, into any) error {
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return notHelm
+	}
+	return nil
+}
+
+// boundRelease refuses a release whose manifests are larger than they look: Helm
+// reads them without a bound.
+func boundRelease(rel *release.Release) error {
+	if err := eachDocument(strings.NewReader(rel.Manifest), func([]byte) error { return nil }); err != nil {
+		return err
+	}
+	for _, hook := range rel.Hooks {
+		if hook == nil {
+			return errors.New("it has a hook that is null")
+		}
+		if err := safeyaml.Bounded([]byte(hook.Manifest)); err != nil {
+			return fmt.Errorf("the hook %s: %w", shorten(hook.Name, 128), err)
+		}
 	}
 	return nil
 }

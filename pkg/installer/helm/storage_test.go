@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/rewrite"
 )
 
 func TestReleaseEncoding(t *testing.T) {
@@ -63,6 +65,45 @@ func TestReleaseEncoding(t *testing.T) {
 			t.Errorf("%s is taken for a release", name)
 		}
 	}
+}
+
+func TestBoundRelease(t *testing.T) {
+	bomb := "a: &a " + strings.Repeat("x", 100<<10) + "\nb: [" + strings.Repeat("*a, ", 200) + "]\n"
+	for name, test := range map[string]struct {
+		rel  release.Release
+		fits bool
+	}{
+		"one that is not":    {release.Release{Manifest: "---\na: &a 1\nb: *a\n", Hooks: []*release.Hook{{Manifest: "a: 1"}}}, true},
+		"a manifest":         {release.Release{Manifest: "---\na: 1\n---\n" + bomb}, false},
+		"a hook":             {release.Release{Hooks: []*release.Hook{{Manifest: bomb}}}, false},
+		"a hook that is nil": {release.Release{Hooks: []*release.Hook{nil}}, false},
+	} {
+		if err := boundRelease(&test.rel); (err == nil) != test.fits {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzStoredRelease has a Secret on a target that anybody may have written.
+func FuzzStoredRelease(f *testing.F) {
+	f.Add([]byte(`{"name":"web","manifest":"---\napiVersion: v1\nkind: Pod\nspec: {containers: [{image: docker.io/a}]}\n","hooks":[null,{"manifest":"a: 1"}]}`))
+	f.Add([]byte(`{"chart":{"metadata":{"name":"web"}},"config":{"a":1},"manifest":"kind: CustomResourceDefinition\nspec: {}\n"}`))
+	table, err := rewrite.New(nil, rewrite.Rule{From: "docker.io/", To: "mirror.example.com/"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		encoded := []byte(base64.StdEncoding.EncodeToString(raw))
+		var part storedRelease
+		_ = decodeRelease(encoded, &part)
+		var rel release.Release
+		if decodeRelease(encoded, &rel) != nil || boundRelease(&rel) != nil {
+			return
+		}
+		_ = countObjects(rel.Manifest)
+		_, _ = templatedCRDs([]byte(rel.Manifest))
+		_, _ = rewriteImages(table, []byte(rel.Manifest))
+	})
 }
 
 func TestFits(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -174,7 +175,7 @@ func readMetadata(data []byte) (chartMetadata, error) {
 			continue
 		}
 		content, err := io.ReadAll(io.LimitReader(reader, maxChartFileBytes))
-		if err != nil || yaml.Unmarshal(content, &metadata) != nil {
+		if err != nil || safeyaml.Bounded(content) != nil || yaml.Unmarshal(content, &metadata) != nil {
 			return metadata, unreadable
 		}
 		return metadata, nil

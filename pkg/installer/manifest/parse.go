@@ -6,7 +6,6 @@ package manifest
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -36,13 +35,15 @@ var errTooMany = fmt.Errorf("more than %d objects", maxObjects)
 // apart. Its errors are terminal, say which document is wrong, and hold no
 // values.
 func parse(data []byte) ([]*unstructured.Unstructured, error) {
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	documents := safeyaml.NewDocuments(data)
 	var objects []*unstructured.Unstructured
 	for n := 1; ; n++ {
-		var raw json.RawMessage
-		err := decoder.Decode(&raw)
+		raw, err := documents.Next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if errors.Is(err, safeyaml.ErrTooMuch) {
+			return nil, invalid("document %d: %w", n, err)
 		}
 		if err != nil {
 			// The text of a parser can hold a piece of what it could not parse.

@@ -15,8 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
-
-	"ksit.io/ksit/pkg/installer"
 )
 
 // rehearsalManager is the field manager of the dry run of what is not ours yet.
@@ -76,8 +74,7 @@ func (r *release) rehearseItem(ctx context.Context, it *item, known *metav1.Part
 		return conflict(it.ref, owner)
 	}
 	if r.refuseFound && !kept(it.ref.GroupKind) {
-		return installer.Terminalf(installer.ReasonReleaseConflict,
-			"%s is there already, and spec.autoInstall.adoptionPolicy is Refuse: remove it, take it out of the manifests, or set the policy to Adopt", describe(it.ref))
+		return foundRefused(it.ref)
 	}
 	it.adopted = true
 	return nil

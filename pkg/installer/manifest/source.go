@@ -69,6 +69,8 @@ func (i *Installer) download(ctx context.Context, from, digest string, access *f
 	switch {
 	case errors.Is(err, fetch.ErrTooLarge):
 		return nil, &installer.Error{Reason: installer.ReasonTooLarge, Terminal: true, Err: err}
+	case errors.Is(err, fetch.ErrNotAllowed):
+		return nil, &installer.Error{Reason: installer.ReasonSourceRefused, Terminal: true, Err: err}
 	case errors.Is(err, fetch.ErrRefused):
 		return nil, &installer.Error{Reason: installer.ReasonManifestUnavailable, Terminal: true, Err: err}
 	case errors.As(err, &status) && status.Code == http.StatusNotFound:

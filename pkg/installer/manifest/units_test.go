@@ -73,6 +73,14 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list, err := fetch.ParseAllowedSources([]string{"https://github.com/fluxcd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := fetch.NewClient(fetch.Options{AllowLocal: true, Proxy: noProxy, Allowed: list})
+	if err != nil {
+		t.Fatal(err)
+	}
 	digest := sha256Digest([]byte("content"))
 	for name, test := range map[string]struct {
 		config   *v1alpha1.ManifestConfig
@@ -130,6 +138,10 @@ func TestLoad(t *testing.T) {
 		"URL that is refused": {
 			config: &v1alpha1.ManifestConfig{URL: server.URL + "/v1.2.3/ok"}, client: closed,
 			reason: installer.ReasonManifestUnavailable, terminal: true,
+		},
+		"URL that is not allowed": {
+			config: &v1alpha1.ManifestConfig{URL: server.URL + "/v1.2.3/ok"}, client: listed,
+			reason: installer.ReasonSourceRefused, terminal: true,
 		},
 		"URL with too much": {
 			config: &v1alpha1.ManifestConfig{URL: server.URL + "/large"},

@@ -15,6 +15,9 @@ const (
 	ConditionHealthy          = "Healthy"
 	ConditionDrifted          = "Drifted"
 	ConditionRemediated       = "Remediated"
+	// ConditionTargetsAllowed, on an Integration, is there while a target that it
+	// names or selects may not be used.
+	ConditionTargetsAllowed = "TargetsAllowed"
 )
 
 // Labels, annotations and finalizers that KSIT sets or reads.
@@ -75,6 +78,13 @@ const (
 	MaxAllowedNamespaces = 256
 	MaxTenantIdentities  = 256
 	MaxTenantGroups      = 16
+	// PlaceholderNamespace stands for the namespace of an Integration in
+	// spec.tenancy.impersonate.
+	PlaceholderNamespace = "{namespace}"
+	// MaxRequesterText and MaxRequesterGroups bound status.targetsRequestedBy of
+	// an Integration, in bytes and groups.
+	MaxRequesterText   = 1 << 10
+	MaxRequesterGroups = 128
 	// AnyNamespace stands for every namespace in spec.tenancy.
 	AnyNamespace = "*"
 	// MaxWaitsFor bounds spec.waitsFor of an Installation, in bytes.

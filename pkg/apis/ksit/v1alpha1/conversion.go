@@ -16,7 +16,7 @@ func selectableFields() map[string][]string {
 	return map[string][]string{
 		"Integration":       {"spec.type", "status.phase"},
 		"IntegrationTarget": {"spec.clusterName", "status.ready"},
-		"Installation":      {"spec.integration", "spec.target", "spec.type", "status.phase"},
+		"Installation":      {"spec.integration", "spec.target", "spec.targetNamespace", "spec.type", "status.phase"},
 	}
 }
 

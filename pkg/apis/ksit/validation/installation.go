@@ -29,6 +29,7 @@ func ValidateInstallationUpdate(installation, old *ksit.Installation) field.Erro
 	const instead = "each Integration has an Installation of its own for each target"
 	errs := validateImmutable(path.Child("integration"), installation.Spec.Integration, old.Spec.Integration, instead)
 	errs = append(errs, validateImmutable(path.Child("target"), installation.Spec.Target, old.Spec.Target, instead)...)
+	errs = append(errs, validateImmutable(path.Child("targetNamespace"), installation.Spec.TargetNamespace, old.Spec.TargetNamespace, instead)...)
 	errs = append(errs, validateImmutable(path.Child("type"), installation.Spec.Type, old.Spec.Type, instead)...)
 	return append(errs, validateInstallationSpec(&installation.Spec, path)...)
 }
@@ -36,6 +37,9 @@ func ValidateInstallationUpdate(installation, old *ksit.Installation) field.Erro
 func validateInstallationSpec(spec *ksit.InstallationSpec, path *field.Path) field.ErrorList {
 	errs := validateName(spec.Integration, path.Child("integration"), "the name of the Integration")
 	errs = append(errs, validateName(spec.Target, path.Child("target"), "the name of the IntegrationTarget")...)
+	if spec.TargetNamespace != "" {
+		errs = append(errs, validateName(spec.TargetNamespace, path.Child("targetNamespace"), "the namespace of the IntegrationTarget")...)
+	}
 	errs = append(errs, validateType(spec.Type, path.Child("type"))...)
 	errs = append(errs, validateAutoInstall(spec.AutoInstall, spec.Type, path.Child("autoInstall"))...)
 	errs = append(errs, validateConfig(spec.Config, path.Child("config"))...)

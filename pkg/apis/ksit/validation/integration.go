@@ -13,6 +13,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -135,31 +136,28 @@ func validateTargetClusters(targets []string, namespace string, path *field.Path
 		return field.ErrorList{field.TooMany(path, len(targets), v1alpha1.MaxTargetClusters)}
 	}
 	var errs field.ErrorList
-	seen := make(map[string]bool, len(targets))
+	seen := make(map[types.NamespacedName]bool, len(targets))
 	for i, entry := range targets {
 		if len(errs) >= maxFaults {
 			break
 		}
-		name := entry
-		if of, inIt, qualified := strings.Cut(entry, "/"); qualified {
-			if of != namespace {
-				errs = append(errs, field.Forbidden(path.Index(i), fmt.Sprintf(
-					"using the targets of other namespaces is not supported yet: name an IntegrationTarget of namespace %s", namespace)))
-				continue
-			}
-			name = inIt
-		}
-		if name == "" {
+		target := v1alpha1.ParseTarget(namespace, entry)
+		if target.Name == "" {
 			errs = append(errs, field.Required(path.Index(i), "name an IntegrationTarget"))
 			continue
 		}
-		for _, message := range utilvalidation.IsDNS1123Label(name) {
+		for _, message := range utilvalidation.IsDNS1123Label(target.Name) {
 			errs = append(errs, field.Invalid(path.Index(i), entry, "is no name of an IntegrationTarget: "+message))
 		}
-		if seen[name] {
+		if target.Namespace != namespace {
+			for _, message := range utilvalidation.IsDNS1123Label(target.Namespace) {
+				errs = append(errs, field.Invalid(path.Index(i), entry, "names no namespace before the slash: "+message))
+			}
+		}
+		if seen[target] {
 			errs = append(errs, field.Duplicate(path.Index(i), entry))
 		}
-		seen[name] = true
+		seen[target] = true
 	}
 	return errs
 }

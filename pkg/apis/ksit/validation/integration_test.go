@@ -67,8 +67,18 @@ func TestValidateIntegration(t *testing.T) {
 			},
 		},
 		"target of another namespace": {
-			mutate: func(i *ksit.Integration) { i.Spec.TargetClusters = []string{"team-b/prod"} },
-			want:   []string{"spec.targetClusters[0]: Forbidden: using the targets of other namespaces is not supported yet"},
+			mutate: func(i *ksit.Integration) { i.Spec.TargetClusters = []string{"team-b/a", "team-c/a", "a"} },
+		},
+		"target of no namespace": {
+			mutate: func(i *ksit.Integration) { i.Spec.TargetClusters = []string{"/prod", "Team/prod"} },
+			want: []string{
+				"spec.targetClusters[0]: names no namespace before the slash",
+				"spec.targetClusters[1]: names no namespace before the slash",
+			},
+		},
+		"target of another namespace twice": {
+			mutate: func(i *ksit.Integration) { i.Spec.TargetClusters = []string{"team-b/a", "team-b/a"} },
+			want:   []string{`spec.targetClusters[1]: Duplicate value: "team-b/a"`},
 		},
 		"target with two slashes": {
 			mutate: func(i *ksit.Integration) { i.Spec.TargetClusters = []string{"team-a/a/b", "team-a/"} },

@@ -73,7 +73,8 @@ func validateIntegrationTargetSpec(spec *ksit.IntegrationTargetSpec, path *field
 			errs = append(errs, field.Invalid(path.Child("kubeconfigSecret"), spec.KubeconfigSecret, "is no name of a Secret: "+message))
 		}
 	}
-	return append(errs, validateTargetProbe(&spec.Probe, path.Child("probe"))...)
+	errs = append(errs, validateTargetProbe(&spec.Probe, path.Child("probe"))...)
+	return append(errs, validateTenancy(spec.Tenancy, path.Child("tenancy"))...)
 }
 
 func validateTargetProbe(probe *ksit.TargetProbe, path *field.Path) field.ErrorList {

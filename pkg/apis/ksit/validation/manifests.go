@@ -4,7 +4,6 @@
 package validation
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+
+	"ksit.io/ksit/pkg/safeyaml"
 )
 
 const (
@@ -41,11 +41,10 @@ func validateManifests(manifests string, path *field.Path) field.ErrorList {
 func checkManifests(stream []byte) error {
 	// The same reader as the installer's: what is accepted here is what it
 	// takes.
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(stream), 4096)
+	documents := safeyaml.NewDocuments(stream)
 	objects := 0
 	for number := 1; ; number++ {
-		var document json.RawMessage
-		err := decoder.Decode(&document)
+		document, err := documents.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}

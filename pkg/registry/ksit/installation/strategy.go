@@ -85,18 +85,21 @@ func (Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 const (
 	fieldIntegration = "spec.integration"
 	fieldTarget      = "spec.target"
-	fieldType        = "spec.type"
-	fieldPhase       = "status.phase"
+	// fieldTargetNamespace is empty for a target of the same namespace.
+	fieldTargetNamespace = "spec.targetNamespace"
+	fieldType            = "spec.type"
+	fieldPhase           = "status.phase"
 )
 
 // SelectableFields returns the fields of an Installation that a field selector
 // may name.
 func SelectableFields(installation *ksit.Installation) fields.Set {
 	return generic.AddObjectMetaFieldsSet(fields.Set{
-		fieldIntegration: installation.Spec.Integration,
-		fieldTarget:      installation.Spec.Target,
-		fieldType:        string(installation.Spec.Type),
-		fieldPhase:       string(installation.Status.Phase),
+		fieldIntegration:     installation.Spec.Integration,
+		fieldTarget:          installation.Spec.Target,
+		fieldTargetNamespace: installation.Spec.TargetNamespace,
+		fieldType:            string(installation.Spec.Type),
+		fieldPhase:           string(installation.Status.Phase),
 	}, &installation.ObjectMeta, true)
 }
 

@@ -74,13 +74,14 @@ func TestUpdate(t *testing.T) {
 		generation int64
 		want       string
 	}{
-		"nothing":   {func(*ksit.Installation) {}, 1, ""},
-		"labels":    {func(i *ksit.Installation) { i.Labels = map[string]string{"a": "b"} }, 1, ""},
-		"status":    {func(i *ksit.Installation) { i.Status.Phase = ksit.PhaseRunning }, 1, ""},
-		"values":    {func(i *ksit.Installation) { i.Spec.AutoInstall.HelmConfig.ValuesObject.Raw = []byte(`{"b":1, "a":2}`) }, 1, ""},
-		"reconcile": {func(i *ksit.Installation) { i.Spec.ReconcileRequest = "2" }, 2, ""},
-		"disable":   {func(i *ksit.Installation) { i.Spec.Enabled = false }, 2, ""},
-		"target":    {func(i *ksit.Installation) { i.Spec.Target = "prod-2" }, 2, "spec.target: Invalid value: \"prod-2\": field is immutable"},
+		"nothing":          {func(*ksit.Installation) {}, 1, ""},
+		"labels":           {func(i *ksit.Installation) { i.Labels = map[string]string{"a": "b"} }, 1, ""},
+		"status":           {func(i *ksit.Installation) { i.Status.Phase = ksit.PhaseRunning }, 1, ""},
+		"values":           {func(i *ksit.Installation) { i.Spec.AutoInstall.HelmConfig.ValuesObject.Raw = []byte(`{"b":1, "a":2}`) }, 1, ""},
+		"reconcile":        {func(i *ksit.Installation) { i.Spec.ReconcileRequest = "2" }, 2, ""},
+		"disable":          {func(i *ksit.Installation) { i.Spec.Enabled = false }, 2, ""},
+		"target namespace": {func(i *ksit.Installation) { i.Spec.TargetNamespace = "other" }, 2, "spec.targetNamespace: Invalid value: \"other\": field is immutable"},
+		"target":           {func(i *ksit.Installation) { i.Spec.Target = "prod-2" }, 2, "spec.target: Invalid value: \"prod-2\": field is immutable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			old := stored(t)
@@ -133,7 +134,7 @@ func TestGetAttrs(t *testing.T) {
 	}
 	want := map[string]string{
 		"metadata.name": "argocd.prod-1", "metadata.namespace": "team-a",
-		"spec.integration": "argocd", "spec.target": "prod-1", "spec.type": "argocd", "status.phase": "Running",
+		"spec.integration": "argocd", "spec.target": "prod-1", "spec.targetNamespace": "", "spec.type": "argocd", "status.phase": "Running",
 	}
 	if diff := cmp.Diff(want, map[string]string(fields)); diff != "" {
 		t.Errorf("fields (-want +got)\n%s", diff)

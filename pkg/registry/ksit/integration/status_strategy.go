@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"ksit.io/ksit/pkg/apis/ksit"
 	"ksit.io/ksit/pkg/apis/ksit/validation"
@@ -30,11 +31,22 @@ func NewStatusStrategy(strategy Strategy) StatusStrategy {
 }
 
 // PrepareForUpdate keeps everything but the status, and the record of who
-// manages which field.
+// manages which field. Of the status it keeps who asked for the targets: no
+// writer of a status may speak for somebody else.
 func (StatusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	integration, before := obj.(*ksit.Integration), old.(*ksit.Integration)
 	integration.Spec = before.Spec
+	integration.Status.TargetsRequestedBy = before.Status.TargetsRequestedBy
 	metav1.ResetObjectMetaForStatus(&integration.ObjectMeta, &before.ObjectMeta)
+}
+
+// GetResetFields names what a write of the status does not change.
+func (s StatusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	fields := s.StatusStrategy.GetResetFields()
+	for version, kept := range resource.ResetFields(resource.Path{"status", "targetsRequestedBy"}) {
+		fields[version] = fields[version].Union(kept)
+	}
+	return fields
 }
 
 // ValidateUpdate checks the status.

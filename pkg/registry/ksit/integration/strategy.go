@@ -41,20 +41,25 @@ func NewStrategy(typer runtime.ObjectTyper) Strategy {
 	return Strategy{Strategy: resource.NewStrategy(typer)}
 }
 
-// PrepareForCreate clears the status and fills in the defaults of the type.
-func (Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+// PrepareForCreate clears the status but for who asks, and fills in the defaults
+// of the type.
+func (Strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	integration := obj.(*ksit.Integration)
-	integration.Status = ksit.IntegrationStatus{}
+	integration.Status = ksit.IntegrationStatus{TargetsRequestedBy: requester(ctx)}
 	integration.Generation = 1
 	fillDefaults(integration, nil)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)
 }
 
-// PrepareForUpdate keeps the status, drops what a change of method left over,
-// fills in what is left empty, and counts a change of the spec.
-func (Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+// PrepareForUpdate keeps the status, but for who asks where the targets change,
+// drops what a change of method left over, fills in what is left empty, and
+// counts a change of the spec.
+func (Strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	integration, before := obj.(*ksit.Integration), old.(*ksit.Integration)
 	integration.Status = before.Status
+	if !sameTargets(&integration.Spec, &before.Spec) {
+		integration.Status.TargetsRequestedBy = requester(ctx)
+	}
 	dropLeftovers(integration.Spec.AutoInstall, before.Spec.AutoInstall, integration.Spec.Type)
 	fillDefaults(integration, before)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)

@@ -262,6 +262,7 @@ func TestResetFields(t *testing.T) {
 			fieldpath.MakePathOrDie("metadata", "annotations"),
 			fieldpath.MakePathOrDie("metadata", "finalizers"),
 			fieldpath.MakePathOrDie("metadata", "ownerReferences"),
+			fieldpath.MakePathOrDie("status", "targetsRequestedBy"),
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,12 +71,18 @@ func (Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field
 	return validation.ValidateIntegrationTargetUpdate(obj.(*ksit.IntegrationTarget), old.(*ksit.IntegrationTarget))
 }
 
-// WarningsOnCreate has none.
-func (Strategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+// WarningsOnCreate says what is accepted and may still not be meant.
+func (Strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
+	return warnings(obj.(*ksit.IntegrationTarget))
+}
 
-// WarningsOnUpdate has none.
-func (Strategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
-	return nil
+// WarningsOnUpdate warns again only while the spec is being changed.
+func (Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []string {
+	target := obj.(*ksit.IntegrationTarget)
+	if target.Generation == old.(*ksit.IntegrationTarget).Generation {
+		return nil
+	}
+	return warnings(target)
 }
 
 // GetResetFields names what a write of the object does not change.

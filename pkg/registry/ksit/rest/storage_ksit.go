@@ -13,19 +13,32 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/scheme"
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	installationstorage "ksit.io/ksit/pkg/registry/ksit/installation/storage"
+	"ksit.io/ksit/pkg/registry/ksit/integration"
 	integrationstorage "ksit.io/ksit/pkg/registry/ksit/integration/storage"
 	targetstorage "ksit.io/ksit/pkg/registry/ksit/integrationtarget/storage"
 )
 
 // StorageProvider makes the storage of every kind. What subresources need
 // besides etcd becomes a field of it.
-type StorageProvider struct{}
+type StorageProvider struct {
+	// TargetProxy passes requests on to targets. The subresource proxy is not
+	// served without it.
+	TargetProxy targetstorage.Proxy
+	// Live looks at clusters. Without it there are no subresources that do.
+	Live *Live
+}
+
+// Live looks at clusters, and at what is installed there, while a caller waits.
+type Live struct {
+	Targets       targetstorage.Prober
+	Installations installationstorage.Prober
+}
 
 // NewRESTStorage connects to the storage of every kind and maps the resources
 // of each served version to it. A kind has one store, which all versions share:
 // a store holds a watch cache. When it fails, nothing is left open.
-func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
-	resources, err := newResources(set, getter)
+func (p StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOptionsGetter) (genericapiserver.APIGroupInfo, error) {
+	resources, err := p.newResources(set, getter)
 	if err != nil {
 		return genericapiserver.APIGroupInfo{}, err
 	}
@@ -34,7 +47,7 @@ func (StorageProvider) NewRESTStorage(set *scheme.Set, getter generic.RESTOption
 	return info, nil
 }
 
-func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
+func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[string]rest.Storage, err error) {
 	resources := map[string]rest.Storage{}
 	defer func() {
 		if err != nil {
@@ -50,6 +63,9 @@ func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[stri
 	}
 	resources["integrationtargets"] = targets.IntegrationTarget
 	resources["integrationtargets/status"] = targets.Status
+	if p.TargetProxy != nil {
+		resources["integrationtargets/proxy"] = targetstorage.NewProxyREST(targets.IntegrationTarget, p.TargetProxy)
+	}
 
 	integrations, err := integrationstorage.New(set.Scheme, getter)
 	if err != nil {
@@ -64,5 +80,14 @@ func newResources(set *scheme.Set, getter generic.RESTOptionsGetter) (_ map[stri
 	}
 	resources["installations"] = installations.Installation
 	resources["installations/status"] = installations.Status
+	if p.Live != nil {
+		resources["integrationtargets/health"] = targetstorage.NewHealth(targets, set.Scheme, p.Live.Targets)
+		live := installationstorage.NewLive(installations, set.Scheme, p.Live.Installations)
+		resources["installations/health"] = live.Health
+		resources["installations/history"] = live.History
+		resources["installations/manifest"] = live.Manifest
+		resources["installations/diff"] = installationstorage.NewDiff(installations, integrations.Integration,
+			integration.NewStrategy(set.Scheme), set.Scheme, p.Live.Installations)
+	}
 	return resources, nil
 }

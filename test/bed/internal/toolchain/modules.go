@@ -20,7 +20,8 @@ import (
 )
 
 // module is one of the Go modules under tools. Each pins what it builds in its
-// own go.mod, because no two of them agree on the versions of their libraries.
+// own go.mod. The modules that they share with KSIT they have in its versions, so
+// that these are compiled once for all.
 type module struct {
 	name string
 	// title and duration are for the person who waits.
@@ -53,11 +54,11 @@ const (
 
 var modules = []module{
 	{
-		name: "etcd", title: "etcd", duration: "about a minute",
+		name: "etcd", title: "etcd", duration: "seconds",
 		pkg: ".", program: "etcd",
 	},
 	{
-		name: "kube", title: "the kube components", duration: "about 8 minutes",
+		name: "kube", title: "the kube components", duration: "about 6 minutes",
 		pkg: ".", program: "kube",
 		links: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"},
 		ldflags: strings.Join([]string{
@@ -68,15 +69,15 @@ var modules = []module{
 		}, " "),
 	},
 	{
-		name: "kwok", title: "kwok", duration: "about a minute",
+		name: "kwok", title: "kwok", duration: "seconds",
 		pkg: "sigs.k8s.io/kwok/cmd/kwok", program: "kwok", stages: true,
 	},
 	{
-		name: "helm", title: "helm", duration: "about a minute",
+		name: "helm", title: "helm", duration: "seconds",
 		pkg: "helm.sh/helm/v3/cmd/helm", program: "helm",
 	},
 	{
-		name: prometheusOperator, title: "the Prometheus operator", duration: "about 2 minutes",
+		name: prometheusOperator, title: "the Prometheus operator", duration: "about a minute",
 		pkg: "github.com/prometheus-operator/prometheus-operator/cmd/operator", program: prometheusOperator,
 	},
 }

@@ -79,6 +79,42 @@ func TestVersionsAgree(t *testing.T) {
 	}
 }
 
+// TestVersionsAreShared guards the time of a build from nothing: modules of which
+// a program of the bed has another version than KSIT are compiled once more, and
+// so is all that uses them, which is most of Kubernetes.
+func TestVersionsAreShared(t *testing.T) {
+	source, err := sourceDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := required(t, filepath.Join(source, "..", "..", "..", "go.mod"))
+	for _, m := range modules {
+		for path, version := range required(t, filepath.Join(source, m.name, "go.mod")) {
+			// What Kubernetes replaces has no version of its own.
+			if want := ours[path]; want != "" && version != want && version != "v0.0.0" {
+				t.Errorf("tools/%s has %s %s and KSIT %s: run hack/update-tools.sh", m.name, path, version, want)
+			}
+		}
+	}
+}
+
+// required returns the versions that a go.mod requires.
+func required(t *testing.T, path string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := map[string]string{}
+	for _, match := range regexp.MustCompile(`(?m)^(?:require )?\s*(\S+\.\S+) (v\S+)`).FindAllSubmatch(content, -1) {
+		versions[string(match[1])] = string(match[2])
+	}
+	if len(versions) == 0 {
+		t.Fatalf("%s requires nothing", path)
+	}
+	return versions
+}
+
 func TestLockWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	unlock, err := lock(t.Context(), path, func() { t.Error("waited for nobody") })

@@ -33,7 +33,7 @@ func table() resource.Table[*ksit.Installation] {
 			return []any{
 				installation.Name,
 				installation.Spec.Integration,
-				installation.Spec.Target,
+				targetName(installation),
 				resource.Text(status.Phase),
 				resource.Text(main.Version),
 				age,
@@ -44,6 +44,14 @@ func table() resource.Table[*ksit.Installation] {
 			}
 		},
 	}
+}
+
+// targetName is what a user of the namespace calls the target.
+func targetName(installation *ksit.Installation) string {
+	if of := installation.Spec.TargetNamespace; of != "" && of != installation.Namespace {
+		return of + "/" + installation.Spec.Target
+	}
+	return installation.Spec.Target
 }
 
 // mainRelease returns the release that the user named: the last one, since what

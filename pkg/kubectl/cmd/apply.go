@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -154,10 +155,9 @@ func (o *applyOptions) apply(info *resource.Info) error {
 	if err := info.Refresh(object, true); err != nil {
 		return err
 	}
-	suffix := ""
+	operation := "serverside-applied"
 	if o.dryRun {
-		suffix = " (server dry run)"
+		operation += " (server dry run)"
 	}
-	o.say("%s serverside-applied%s", info.ObjectName(), suffix)
-	return nil
+	return (&printers.NamePrinter{Operation: operation}).PrintObj(info.Object, o.Out)
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -72,19 +73,52 @@ func (o *applyOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	result := resource.NewBuilder(o.flags).Unstructured().ContinueOnError().
-		NamespaceParam(namespace).DefaultNamespace().FilenameParam(explicit, &o.files).Flatten().Do()
-	if err := result.Err(); err != nil {
+	works, err := o.applyAll(o.objects(namespace, explicit))
+	if err != nil || !o.wait || len(works) == 0 {
 		return err
 	}
+	client, err := o.ksit()
+	if err != nil {
+		return err
+	}
+	return progress.Follow(ctx, client, works, o.timeout, progress.NewReporter(t))
+}
+
+// objects reads what -f names.
+func (o *applyOptions) objects(namespace string, explicit bool) *resource.Result {
+	builder := resource.NewBuilder(o.flags).Unstructured().ContinueOnError().NamespaceParam(namespace).DefaultNamespace().Flatten()
+	files := o.files
+	files.Filenames = nil
+	for _, name := range o.files.Filenames {
+		if name == "-" {
+			builder.Stream(o.In, "the standard input")
+		} else {
+			files.Filenames = append(files.Filenames, name)
+		}
+	}
+	if len(files.Filenames) > 0 {
+		builder.FilenameParam(explicit, &files)
+	} else if explicit {
+		builder.RequireNamespace()
+	}
+	return builder.Do()
+}
+
+// applyAll applies the objects, and returns what there is to wait for.
+func (o *applyOptions) applyAll(result *resource.Result) ([]progress.Work, error) {
+	if err := result.Err(); err != nil {
+		return nil, err
+	}
 	var works []progress.Work
-	err = result.Visit(func(info *resource.Info, err error) error {
+	applied := 0
+	err := result.Visit(func(info *resource.Info, err error) error {
 		if err != nil {
 			return err
 		}
 		if err := o.apply(info); err != nil {
 			return err
 		}
+		applied++
 		if info.Mapping.GroupVersionKind.GroupKind() == v1alpha1.SchemeGroupVersion.WithKind("Integration").GroupKind() {
 			accessor, err := meta.Accessor(info.Object)
 			if err != nil {
@@ -97,14 +131,10 @@ func (o *applyOptions) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil || !o.wait || len(works) == 0 {
-		return err
+	if err == nil && applied == 0 {
+		err = errors.New("no objects passed to apply")
 	}
-	client, err := o.ksit()
-	if err != nil {
-		return err
-	}
-	return progress.Follow(ctx, client, works, o.timeout, progress.NewReporter(t))
+	return works, err
 }
 
 func (o *applyOptions) apply(info *resource.Info) error {
@@ -125,10 +155,9 @@ func (o *applyOptions) apply(info *resource.Info) error {
 	if err := info.Refresh(object, true); err != nil {
 		return err
 	}
-	suffix := ""
+	operation := "serverside-applied"
 	if o.dryRun {
-		suffix = " (server dry run)"
+		operation += " (server dry run)"
 	}
-	o.say("%s serverside-applied%s", info.ObjectName(), suffix)
-	return nil
+	return (&printers.NamePrinter{Operation: operation}).PrintObj(info.Object, o.Out)
 }

@@ -44,10 +44,12 @@ func TestApply(t *testing.T) {
 	c.run("apply", "-f", "-", "--dry-run").expect(t, 0, "(server dry run)")
 	for words, args := range map[string][]string{
 		"say what to apply with -f": {}, "do not go together": {"-f", "-", "--wait", "--dry-run"}, "--timeout is 0s": {"-f", "-", "--timeout", "0"},
-		"no such file": {"-f", "/does/not/exist.yaml"},
+		"does not exist": {"-f", "/does/not/exist.yaml"},
 	} {
 		c.run(append([]string{"apply"}, args...)...).expect(t, 1, words)
 	}
+	c.stdin = ""
+	c.run("apply", "-f", "-").expect(t, 1, "no objects passed to apply")
 	c.stdin = "kind: Nonsense\napiVersion: example.com/v1\nmetadata: {name: x}\n"
 	c.run("apply", "-f", "-").expect(t, 1, `no matches for kind "Nonsense" in version "example.com/v1"`)
 }
@@ -57,6 +59,7 @@ func play(t *testing.T, host *hosttest.Host, phase v1alpha1.Phase, change func(*
 	t.Helper()
 	generation := host.Read(t, "ksit.io", "v1alpha1", "integrations", "team-a", "web").GetGeneration()
 	i := integration("web", phase, len(all), 0)
+	i.Spec.TargetClusters = []string{target(1), target(2)}
 	i.Generation, i.Status.ObservedGeneration = generation, generation
 	if change != nil {
 		change(i)

@@ -106,13 +106,13 @@ func TestDiffOfAFile(t *testing.T) {
 		t.Errorf("the candidate that was sent is %+v", got)
 	}
 	for words, args := range map[string][]string{
-		`unknown field "spec.colour"`: {"-f", write(header + "  colour: red\n")},
-		`holds no Integration "x"`:    {"x", "-f", write(header)},
-		"holds no Integration of":     {"-f", write("kind: ConfigMap\napiVersion: v1\n")},
-		"holds 2 Integrations":        {"-f", write(header + "---\n" + strings.Replace(header, "web", "other", 1))},
-		"no such file":                {"-f", filepath.Join(t.TempDir(), "none")},
-		"is larger than":              {"-f", write(strings.Repeat("#", maxCandidate+1))},
-		"namespace \"b\"":             {"-n", "a", "-f", write(strings.Replace(header, "name: web", "name: web, namespace: b", 1))},
+		`unknown field "colour"`:   {"-f", write(header + "  colour: red\n")},
+		`holds no Integration "x"`: {"x", "-f", write(header)},
+		"holds no Integration of":  {"-f", write("kind: ConfigMap\napiVersion: v1\n")},
+		"holds 2 Integrations":     {"-f", write(header + "---\n" + strings.Replace(header, "web", "other", 1))},
+		"no such file":             {"-f", filepath.Join(t.TempDir(), "none")},
+		"is larger than":           {"-f", write(strings.Repeat("#", maxCandidate+1))},
+		"namespace \"b\"":          {"-n", "a", "-f", write(strings.Replace(header, "name: web", "name: web, namespace: b", 1))},
 	} {
 		c.run(append([]string{"diff"}, args...)...).expect(t, 2, words)
 	}

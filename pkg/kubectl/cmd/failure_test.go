@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/kubectl/hosttest"
 )
 
@@ -65,6 +66,15 @@ func TestErrorsReadAsThoseOfKubectl(t *testing.T) {
 	gone := newClient(t, host)
 	gone.kubeconfig = host.Kubeconfig(t, func(config *clientcmdapi.Config) { config.Clusters["here"].Server = "https://127.0.0.1:1" })
 	gone.run("status").expect(t, 1, "The connection to the server 127.0.0.1:1 was refused")
+}
+
+func TestWarningsOfTheServerAreShown(t *testing.T) {
+	host := storyHost(t)
+	host.On("POST integrations/reconcile", func(w http.ResponseWriter, _ *http.Request, _, _ string) {
+		w.Header().Set("Warning", `299 - "spec.config.colour: nobody reads it"`)
+		hosttest.JSON(w, 201, v1alpha1.ReconcileRequest{TypeMeta: metav1.TypeMeta{Kind: "ReconcileRequest", APIVersion: "ksit.io/v1alpha1"}})
+	})
+	newClient(t, host).run("reconcile", "web").expect(t, 0, "Warning: spec.config.colour: nobody reads it")
 }
 
 func TestFindingAnInstallation(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
+	kubescheme "k8s.io/client-go/kubernetes/scheme"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned/scheme"
@@ -61,6 +62,9 @@ func printObjects(out io.Writer, output string, single bool, objects ...runtime.
 // leave out, and without what only API servers look at.
 func plain(object runtime.Object) (*unstructured.Unstructured, error) {
 	kinds, _, err := scheme.Scheme.ObjectKinds(object)
+	if runtime.IsNotRegisteredError(err) {
+		kinds, _, err = kubescheme.Scheme.ObjectKinds(object)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -32,13 +32,12 @@ func (s *session) root() *cobra.Command {
 	root.SetErr(s.ErrOut)
 	s.flags.AddFlags(root.PersistentFlags())
 	s.addColour(root)
-	root.AddCommand(
-		s.statusCommand(), s.applyCommand(), s.diffCommand(),
-		s.historyCommand(), s.rollbackCommand(), s.reconcileCommand(),
-		s.healthCommand(), s.manifestCommand(), s.logsCommand(),
-		s.targetsCommand(), s.proxyCommand(), s.kubeconfigCommand(),
-		s.versionCommand(),
-	)
+	arrange(root, map[string][]*cobra.Command{
+		groupLook:    {s.statusCommand(), s.healthCommand(), s.historyCommand(), s.manifestCommand(), s.logsCommand()},
+		groupChange:  {s.diffCommand(), s.applyCommand(), s.rollbackCommand(), s.reconcileCommand()},
+		groupCluster: {s.targetsCommand(), s.kubeconfigCommand(), s.proxyCommand()},
+	})
+	root.AddCommand(s.versionCommand())
 	s.completeFlags(root)
 	return root
 }

@@ -39,6 +39,7 @@ func newSession(streams Streams) *session {
 		config.UserAgent = "kubectl-ksit/" + version.Get().GitVersion
 		// A person waits: what is asked for at once is asked for at once.
 		config.QPS, config.Burst = 50, 100
+		config.WarningHandler = rest.NewWarningWriter(s.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
 		return config
 	}
 	return s

@@ -4,12 +4,15 @@
 package cmd
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/kubectl/fleet"
 	"ksit.io/ksit/pkg/kubectl/hosttest"
+	"ksit.io/ksit/pkg/kubectl/terminal"
 )
 
 func storyHost(t *testing.T) *hosttest.Host {
@@ -122,6 +125,37 @@ func TestStatusRefusesFlags(t *testing.T) {
 	}
 	for _, args := range [][]string{{"history", strings.Repeat("a", 64)}, {"rollback", strings.Repeat("a.b", 30)}} {
 		c.run(args...).expect(t, 1, "must be no more than 63 characters")
+	}
+}
+
+// TestHelp keeps to what is a command's own.
+func TestHelp(t *testing.T) {
+	c := newClient(t, hosttest.New(t))
+	r := c.run("--help")
+	r.expect(t, 0, "Look:\n", "Change:\n", "Clusters:\n", "kubectl ksit [command]")
+	if strings.Contains(r.out, "--as-group") {
+		t.Errorf("all flags of kubectl are shown:\n%s", r.out)
+	}
+	c.run("rollback", "--help").expect(t, 0, "kubectl ksit rollback INTEGRATION --target TARGET", "--to-revision", `Use "kubectl ksit options" for the flags`)
+	c.run("options").expect(t, 0, "--as-group", "--color", "--namespace")
+}
+
+func TestStatusWatchRedrawsOnATerminal(t *testing.T) {
+	var out bytes.Buffer
+	c := newClient(t, hosttest.New(t))
+	o := &statusOptions{session: c.session(&out, &out), limit: 20}
+	show := o.redraw(terminal.NewFixed(&out, 60, 24, false))
+	web := integration("web", v1alpha1.PhaseRunning, 1, 1)
+	if err := show(fleet.Join([]v1alpha1.Integration{*web}, []v1alpha1.Installation{*installed("web", 1, v1alpha1.PhaseUpgrading)})); err != nil {
+		t.Fatal(err)
+	}
+	first := out.String()
+	out.Reset()
+	if err := show(nil); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(first, "… production-cluster-1  Upgrading\x1b[K\n") || !strings.HasPrefix(out.String(), "\x1b[4A\rno Integrations\x1b[K\n12:00:00  Ctrl-C ends") {
+		t.Errorf("first %q, then %q", first, out.String())
 	}
 }
 

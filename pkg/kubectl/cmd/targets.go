@@ -121,7 +121,11 @@ func (o *targetsOptions) row(t *v1alpha1.IntegrationTarget) []string {
 		if at := t.Status.CredentialsExpireAt; at != nil {
 			expire = at.UTC().Format(time.RFC3339)
 		}
-		row = append(row, t.Status.Endpoint, (time.Duration(t.Status.LatencyMilliseconds) * time.Millisecond).String(), expire, notReady(t))
+		latency := ""
+		if ms := t.Status.LatencyMilliseconds; ms > 0 {
+			latency = (time.Duration(ms) * time.Millisecond).String()
+		}
+		row = append(row, t.Status.Endpoint, latency, expire, notReady(t))
 	}
 	if o.all {
 		row = append([]string{t.Namespace}, row...)

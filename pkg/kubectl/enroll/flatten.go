@@ -41,21 +41,15 @@ func Load(path, context string) (*clientcmdapi.Config, error) {
 	if config.CurrentContext == "" {
 		return nil, fmt.Errorf("%s has %d contexts and no current-context: choose one with --context", path, len(config.Contexts))
 	}
+	// Names are not repeated: in a broken kubeconfig they may be anything.
 	if err := clientcmdapi.MinifyConfig(config); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s has no cluster or no user of the names that its context gives", path)
 	}
-	if err := resolve(config, path); err != nil {
-		return nil, err
+	// What it refers to is relative to where it lies.
+	if err := clientcmd.ResolveLocalPaths(config); err != nil {
+		return nil, fmt.Errorf("resolving the paths of %s: %w", path, err)
 	}
 	return config, nil
-}
-
-// resolve makes paths that are relative to the kubeconfig absolute.
-func resolve(config *clientcmdapi.Config, path string) error {
-	if err := clientcmd.ResolveLocalPaths(config); err != nil {
-		return fmt.Errorf("resolving the paths of %s: %w", path, err)
-	}
-	return nil
 }
 
 // Flatten returns a kubeconfig with the content of the files that it refers to,

@@ -5,6 +5,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,13 +37,14 @@ func (l *Layout) Tree(entries []Entry) []string {
 		if n > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, l.integration(&entry.Integration))
+		lines = append(lines, l.integration(&entry))
 		lines = append(lines, l.targets(entry.Installations)...)
 	}
 	return lines
 }
 
-func (l *Layout) integration(i *v1alpha1.Integration) string {
+func (l *Layout) integration(entry *Entry) string {
+	i := &entry.Integration
 	name := i.Name
 	if l.Namespaces {
 		name = i.Namespace + "/" + i.Name
@@ -60,11 +62,18 @@ func (l *Layout) integration(i *v1alpha1.Integration) string {
 	if i.Status.ObservedGeneration != i.Generation {
 		line += "  " + t.Paint(terminal.Pending, "(the newest spec is not seen yet)")
 	}
-	// The message repeats that of a target, unless there is none to tell it.
-	if i.Status.Message != "" && phase != v1alpha1.PhaseRunning {
+	if phase != v1alpha1.PhaseRunning && !told(i.Status.Message, entry.Installations) {
 		line += "  " + t.Paint(terminal.Faint, i.Status.Message)
 	}
 	return line
+}
+
+// told tells whether a message of an Integration only says what the line of a
+// target says.
+func told(message string, installations []v1alpha1.Installation) bool {
+	return message == "" || slices.ContainsFunc(installations, func(i v1alpha1.Installation) bool {
+		return i.Status.Message != "" && strings.HasSuffix(message, i.Status.Message)
+	})
 }
 
 func (l *Layout) targets(installations []v1alpha1.Installation) []string {

@@ -24,6 +24,22 @@ type Work struct {
 	Judge Judge
 }
 
+// judge judges what was seen. A failure is looked at again: of an Integration
+// and its Installations, which are watched one beside the other, one may be seen
+// that is newer than the other, and say of the new spec what was true of the old.
+func (w *Work) judge(ctx context.Context, client versioned.Interface, seen fleet.Entry) ([]Item, error) {
+	items := w.Judge(seen)
+	if !over(items) || len(Failures(items, false)) == 0 {
+		return items, nil
+	}
+	// The Integration is read first: its Installations are then as new, or newer.
+	fresh, err := fleet.Read(ctx, client, w.Namespace, w.Name)
+	if err != nil {
+		return nil, err
+	}
+	return w.Judge(fresh[0]), nil
+}
+
 // Error says on which targets work failed, or did not end in time.
 type Error struct {
 	// Summary says how many of how many.
@@ -63,7 +79,11 @@ func Follow(ctx context.Context, client versioned.Interface, works []Work, timeo
 				if len(entries) == 0 {
 					return board.put(n, []Item{{Name: work.Name, State: Failed, Phase: "Gone", Message: "it was deleted"}})
 				}
-				return board.put(n, work.Judge(entries[0]))
+				items, err := work.judge(groupCtx, client, entries[0])
+				if err != nil {
+					return err
+				}
+				return board.put(n, items)
 			})
 		})
 	}

@@ -160,7 +160,8 @@ func UntilReconciled(id string) Judge {
 		items := running(entry)
 		for n := range entry.Installations {
 			installation := &entry.Installations[n]
-			if n < len(items) && installation.Status.LastReconcileRequest != id && installation.Spec.WaitsFor == "" {
+			if n < len(items) && items[n].Name == itemOf(installation).Name &&
+				installation.Status.LastReconcileRequest != id && installation.Spec.WaitsFor == "" {
 				items[n].State = Going
 			}
 		}

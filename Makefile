@@ -9,6 +9,12 @@ export CGO_ENABLED ?= 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
 
+# The name of the image, without the version, and what it is built for.
+IMAGE ?= localhost/ksit
+PLATFORMS ?= linux/$(shell go env GOARCH)
+IMAGE_ARCHIVE := bin/ksit-image.tar
+IMAGE_TAG := $(subst +,-,$(VERSION))
+
 # How long each fuzz target runs, and below which directory they are.
 FUZZTIME ?= 30s
 FUZZ ?= pkg
@@ -27,6 +33,12 @@ run: build bed ## Bring up a host and two target clusters with KSIT, install the
 .PHONY: build
 build: ## Build bin/ksit.
 	go build -ldflags '$(LDFLAGS)' -o bin/ksit ./cmd/ksit
+
+.PHONY: image
+image: ## Build KSIT's container image, bin/ksit-image.tar, without a container runtime.
+	cd hack/image && go build -o ../../bin/image .
+	bin/image --out $(IMAGE_ARCHIVE) --name $(IMAGE) --version $(VERSION) --platforms $(PLATFORMS) \
+		--commit "$$(git rev-parse HEAD 2>/dev/null)" --created "$$(git log -1 --format=%cI 2>/dev/null)"
 
 .PHONY: kubectl-ksit
 kubectl-ksit: ## Build bin/kubectl-ksit, the kubectl plug-in.
@@ -54,8 +66,10 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 .PHONY: test
 test: build kubectl-ksit tools ## Run all tests, end-to-end included.
 	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
+	cd hack/image && go test ./...
 	cd test/bed && go test ./...
 	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
+	$(MAKE) test-node
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster.
@@ -68,6 +82,10 @@ test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on a bed of their
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.
 	hack/fuzz.sh $(FUZZTIME) $(FUZZ)
+
+.PHONY: test-node
+test-node: image tools ## Run KSIT's image as real pods on a real node (root on Linux, with containerd; else says why not).
+	cd test/e2e && KSIT_IMAGE_ARCHIVE="$(CURDIR)/$(IMAGE_ARCHIVE)" KSIT_IMAGE="$(IMAGE):$(IMAGE_TAG)" go test -count=1 -timeout 20m -v ./node
 
 .PHONY: soak
 soak: build tools ## Fifteen minutes of random faults and changes, and then all must be as it was asked for.
@@ -91,6 +109,7 @@ verify-generate: ## Fail when what is generated does not follow from the API typ
 .PHONY: vet
 vet: ## Run go vet over every module.
 	go vet ./...
+	cd hack/image && go vet ./...
 	cd test/bed && go vet ./...
 	cd test/e2e && go vet ./...
 

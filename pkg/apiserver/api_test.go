@@ -42,17 +42,23 @@ func TestDiscovery(t *testing.T) {
 	object := "verbs=[create delete deletecollection get list patch update watch] hash=true"
 	status := "namespaced=true short=[] categories=[] verbs=[get patch update] hash=false"
 	live := " namespaced=true short=[] categories=[] verbs=[get] hash=false"
+	asked := "namespaced=true short=[] categories=[] verbs=[create] hash=false"
 	want := []string{
 		"installations Installation namespaced=true short=[inst] categories=[ksit] " + object,
-		"installations/diff InstallationDiff namespaced=true short=[] categories=[] verbs=[create] hash=false",
+		"installations/diff InstallationDiff " + asked,
 		"installations/health InstallationHealth" + live,
 		"installations/history InstallationHistory" + live,
+		"installations/log InstallationLog namespaced=true short=[] categories=[] verbs=[create get] hash=false",
 		"installations/manifest InstallationManifest" + live,
+		"installations/reconcile ReconcileRequest " + asked,
+		"installations/rollback RollbackRequest " + asked,
 		"installations/status Installation " + status,
 		"integrations Integration namespaced=true short=[intg] categories=[ksit] " + object,
+		"integrations/reconcile ReconcileRequest " + asked,
 		"integrations/status Integration " + status,
 		"integrationtargets IntegrationTarget namespaced=true short=[itgt] categories=[ksit] " + object,
 		"integrationtargets/health IntegrationTargetHealth" + live,
+		"integrationtargets/reconcile ReconcileRequest " + asked,
 		"integrationtargets/status IntegrationTarget " + status,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

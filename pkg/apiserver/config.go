@@ -43,6 +43,7 @@ func NewConfig() (*Config, error) {
 	generic := genericapiserver.NewRecommendedConfig(set.Codecs)
 	applyOpenAPI(&generic.Config, set)
 	applyLongRunning(&generic.Config)
+	boundYAML(&generic.Config)
 	return &Config{Generic: generic, Scheme: set}, nil
 }
 
@@ -101,7 +102,9 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the generic API server: %w", err)
 	}
-	group, err := rest.StorageProvider{TargetProxy: c.targetProxy, Live: c.live}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
+	group, err := rest.StorageProvider{
+		TargetProxy: c.targetProxy, Live: c.live, Stopping: c.generic.ShutdownInitiatedNotify(),
+	}.NewRESTStorage(c.scheme, c.generic.RESTOptionsGetter)
 	if err != nil {
 		return nil, fmt.Errorf("building the storage of ksit.io: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
 
+	"ksit.io/ksit/pkg/registry/ksit/installationlog"
 	targetstorage "ksit.io/ksit/pkg/registry/ksit/integrationtarget/storage"
 )
 
@@ -25,7 +26,7 @@ type TargetProxy interface {
 // no seat of those that bound the requests in flight.
 func applyLongRunning(config *genericapiserver.Config) {
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(
-		sets.NewString("watch"), sets.NewString(targetstorage.ProxySubresource))
+		sets.NewString("watch"), sets.NewString(targetstorage.ProxySubresource, installationlog.Subresource))
 	// The library reads query parameters that are meant for the target.
 	config.BuildHandlerChainFunc = func(handler http.Handler, c *genericapiserver.Config) http.Handler {
 		return genericapiserver.DefaultBuildHandlerChain(targetstorage.WithProxyQuery(handler), c)

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/kube-openapi/pkg/spec3"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/apiserver"
@@ -178,12 +180,34 @@ func (p *proxied) configAs(token, target string) *rest.Config {
 
 func TestTargetProxy(t *testing.T) {
 	p := startProxied(t)
+	t.Run("discovery", p.testDiscovery)
 	t.Run("identity", p.testIdentity)
 	t.Run("verbs", p.testVerbs)
 	t.Run("refusals", p.testRefusals)
 	t.Run("impersonation that the target forbids", p.testLimited)
 	t.Run("paths", p.testPaths)
 	t.Run("stop with open watches", p.testStop)
+}
+
+// testDiscovery looks for the subresource in what KSIT says of itself.
+func (p *proxied) testDiscovery(t *testing.T) {
+	list, err := p.ksit.Discovery().ServerResourcesForGroupVersion("ksit.io/v1alpha1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool {
+		return r.Name == "integrationtargets/proxy" && r.Namespaced && r.Kind == "IntegrationTargetProxyOptions"
+	}) {
+		t.Errorf("there is no integrationtargets/proxy among %v", list.APIResources)
+	}
+	response := p.raw(t, "/openapi/v3/apis/ksit.io/v1alpha1", http.Header{"Accept": {"application/json"}})
+	defer response.Body.Close()
+	document := decode[spec3.OpenAPI](t, response)
+	checkReferences(t, document)
+	path := document.Paths.Paths["/apis/ksit.io/v1alpha1/namespaces/{namespace}/integrationtargets/{name}/proxy/{path}"]
+	if path == nil || path.Get == nil || path.Patch == nil || path.Options != nil {
+		t.Errorf("OpenAPI has %+v for the subresource", path)
+	}
 }
 
 func (p *proxied) testIdentity(t *testing.T) {

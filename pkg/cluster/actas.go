@@ -40,7 +40,7 @@ func (c *Connection) ActAs(user rest.ImpersonationConfig) (http.RoundTripper, er
 	if err != nil {
 		return nil, fmt.Errorf("parsing the URL of the API server of %s: %w", c.name, err)
 	}
-	return &impersonator{endpoint: endpoint, headers: headers, relay: c.relay}, nil
+	return &impersonator{endpoint: endpoint, headers: headers, relay: c.Base().relay}, nil
 }
 
 type impersonator struct {

@@ -170,6 +170,26 @@ func TestActAsIsPerUser(t *testing.T) {
 	}
 }
 
+// The connection of a tenant lends nobody the tenant's power either.
+func TestActAsOnATenantsConnection(t *testing.T) {
+	c, next := recorder(t, "")
+	tenant, err := c.As(Identity{User: "tenant", Groups: []string{"tenants"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := tenant.ActAs(rest.ImpersonationConfig{UserName: "jane"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := send(t, transport, http.MethodGet, c.Info().Endpoint+"/api", nil); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"authorization": {"Bearer " + secret}, "impersonate-user": {"jane"}}
+	if diff := cmp.Diff(want, identityOf(next().header)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestActAsGoesNowhereElse(t *testing.T) {
 	c, next := recorder(t, "/k8s/clusters/c-1")
 	transport, err := c.ActAs(jane)

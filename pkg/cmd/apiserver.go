@@ -45,7 +45,7 @@ func newAPIServer(ctx context.Context, o *options.APIServer, reach *outbound, co
 	if err != nil {
 		return nil, err
 	}
-	if err := reach.serveLive(config, host); err != nil {
+	if err := reach.serveLive(config, host, o); err != nil {
 		return nil, err
 	}
 	for _, f := range configure {

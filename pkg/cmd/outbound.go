@@ -55,7 +55,7 @@ func newOutbound(o *options.Outbound) (*outbound, error) {
 }
 
 // serveLive has the API server answer the subresources that ask a target.
-func (r *outbound) serveLive(config *apiserver.Config, hostConfig *rest.Config) error {
+func (r *outbound) serveLive(config *apiserver.Config, hostConfig *rest.Config, o *options.APIServer) error {
 	client, err := versioned.NewForConfig(config.Generic.LoopbackClientConfig)
 	if err != nil {
 		return fmt.Errorf("making the client of the ksit.io API: %w", err)
@@ -66,7 +66,7 @@ func (r *outbound) serveLive(config *apiserver.Config, hostConfig *rest.Config) 
 	}
 	reader := host.NewReader(hostClient)
 	targets := &live.Targets{Client: client.KsitV1alpha1(), Secrets: reader.Secrets(), Connections: r.connections}
-	config.TargetProxy = targetproxy.New(targets, targetproxy.Options{})
+	config.TargetProxy = targetproxy.New(targets, targetproxy.Options{PerTarget: o.TargetProxy.PerTarget, PerCaller: o.TargetProxy.PerUser})
 	read := sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()}
 	config.Live = &ksitrest.Live{
 		Targets:       targets,

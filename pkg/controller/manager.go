@@ -25,6 +25,7 @@ import (
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/installation"
 	"ksit.io/ksit/pkg/controller/integration"
+	"ksit.io/ksit/pkg/controller/journal"
 	"ksit.io/ksit/pkg/controller/target"
 	"ksit.io/ksit/pkg/controller/workers"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
@@ -47,6 +48,8 @@ const (
 	waitingPerWorker = 10
 	// chartWorkers ask chart repositories for versions.
 	chartWorkers = 2
+	// logWorkers send what is said of Installations to the API.
+	logWorkers = 4
 )
 
 // Config is what the controllers need.
@@ -80,6 +83,8 @@ type Manager struct {
 	targets      *workers.Pool
 	probes       *workers.Pool
 	operations   *workers.Pool
+	logs         *workers.Pool
+	journal      *journal.Journal
 }
 
 // New wires the controllers. Nothing is sent or started before Run.
@@ -153,9 +158,11 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Events:        recorder,
 		Metrics:       m.config.Metrics,
 	}
+	m.journal = journal.New(api, func(key types.NamespacedName, after time.Duration) { m.logs.AddAfter(key, after) })
 	installationController := &installation.Controller{
 		Client:        api,
 		Installations: kinds.Installations().Lister(),
+		Integrations:  kinds.Integrations().Lister(),
 		Targets:       kinds.IntegrationTargets().Lister(),
 		Connections:   m.config.Connections,
 		Installers:    m.config.Installers,
@@ -163,6 +170,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Namespaces:    reader.Namespaces(),
 		Events:        recorder,
 		Metrics:       m.config.Metrics,
+		Log:           m.journal,
 		Slots:         m.config.Workers,
 		Probe:         func(key types.NamespacedName, after time.Duration) { m.probes.AddAfter(key, after) },
 		Work:          func(key types.NamespacedName) { m.operations.Add(key) },
@@ -173,6 +181,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	m.targets = workers.NewPool("target", targetController.Reconcile, observe)
 	m.probes = workers.NewPool("installation", installationController.Reconcile, observe)
 	m.operations = workers.NewPool("operation", installationController.Operate, observe)
+	m.logs = workers.NewPool("log", m.journal.Send, observe)
 
 	routes := routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister(), naming: naming}
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
@@ -221,7 +230,10 @@ func (m *Manager) work(ctx context.Context) error {
 	pools.Go(func() { m.targets.Run(ctx, targetWorkers) })
 	pools.Go(func() { m.probes.Run(ctx, probeWorkers) })
 	pools.Go(func() { m.operations.Run(ctx, m.config.Workers*waitingPerWorker) })
+	pools.Go(func() { m.logs.Run(ctx, logWorkers) })
 	pools.Wait()
+	// Nobody says anything any more.
+	m.journal.SendAll(context.WithoutCancel(ctx))
 	klog.FromContext(ctx).Info("Controllers stopped")
 	return nil
 }

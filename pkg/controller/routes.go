@@ -80,7 +80,7 @@ func (r routes) forTargets() cache.ResourceEventHandler {
 			spec := specChanged(before, after)
 			labelled := !labels.Equals(before.Labels, after.Labels)
 			ready := before.Status.Ready != after.Status.Ready
-			if spec {
+			if asked := before.Annotations[v1alpha1.AnnotationReconcile] != after.Annotations[v1alpha1.AnnotationReconcile]; spec || asked {
 				r.manager.targets.AddObject(after)
 			}
 			switch {

@@ -46,6 +46,9 @@ const (
 	ReasonImpersonationForbidden Reason = "ImpersonationForbidden"
 	ReasonNothingToRollBack      Reason = "NothingToRollBack"
 	ReasonRollbackFailed         Reason = "RollbackFailed"
+	// ReasonRevisionNotFound is that of a rollback to a revision that there is
+	// not.
+	ReasonRevisionNotFound Reason = "RevisionNotFound"
 )
 
 // Error is a failure with a reason that a user can act on.

@@ -8,6 +8,7 @@ package installer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
@@ -50,6 +51,28 @@ type Request struct {
 	// Waiting, if set, is called when what is applied is only waited for, and
 	// maybe again. More may be applied after it.
 	Waiting func()
+	// To, of a Rollback, is the one revision that is brought back; nil for the
+	// last of each release that went through.
+	To *Revision
+	// Progress, if set, is told line by line what is done. The lines hold no
+	// value of the chart.
+	Progress func(line string)
+}
+
+// Say tells what is done.
+func (r Request) Say(format string, args ...any) {
+	if r.Progress != nil {
+		r.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// Revision is one of a release.
+type Revision struct {
+	// Release is its name; empty for the last one of the request.
+	Release string
+	// Number is that of the revision; 0 for the last one before the present that
+	// went through.
+	Number int64
 }
 
 // Sources is what an AutoInstall refers to on the host cluster.
@@ -95,6 +118,9 @@ type Result struct {
 	// most v1alpha1.MaxStatusValues long, without what came from Secrets. Empty
 	// for manifests.
 	Values string
+	// To is the revision that a Rollback to one was about, with its name and
+	// number, once they are known.
+	To Revision
 }
 
 // Removal says what an Uninstall removes.
@@ -136,6 +162,10 @@ type Installer interface {
 	// the last release first, and waits until its objects are ready. Where the
 	// newest revision is one that went through, nothing is done with that release.
 	// It is an *Error with ReasonNothingToRollBack where there is none such.
+	//
+	// With req.To, that revision alone is brought back, whatever stands. Where
+	// there is none such it is an *Error with ReasonRevisionNotFound that says
+	// which there are, and nothing is changed.
 	Rollback(ctx context.Context, conn *cluster.Connection, req Request) (Result, error)
 	// Uninstall removes the releases, the last one first, except the adopted
 	// ones unless asked to; a release that is not there is no error, and one that

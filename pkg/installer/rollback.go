@@ -14,7 +14,7 @@ func RollbackError(err error) error {
 	var known *Error
 	if errors.As(err, &known) {
 		switch known.Reason {
-		case ReasonCanceled, ReasonTargetUnreachable, ReasonForbidden, ReasonReleaseConflict, ReasonNothingToRollBack, ReasonTooLarge:
+		case ReasonCanceled, ReasonTargetUnreachable, ReasonForbidden, ReasonReleaseConflict, ReasonNothingToRollBack, ReasonRevisionNotFound, ReasonTooLarge:
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (i *Installations) Diff(ctx context.Context, inst *v1alpha1.Installation, a
 	ctx, cancel := context.WithTimeout(ctx, diffTimeout)
 	defer cancel()
 	candidate := inst.DeepCopy()
-	candidate.Spec = integration.Candidate(asks, inst.Spec.Target)
+	candidate.Spec = integration.Candidate(asks, inst.TargetName())
 	asked, err := i.ask(ctx, candidate)
 	if err != nil {
 		return nil, err

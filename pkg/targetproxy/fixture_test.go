@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/authentication/user"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/tools/clientcmd"
@@ -79,7 +80,8 @@ func start(t *testing.T, prefix string, options Options, handler http.HandlerFun
 
 	object := &v1alpha1.IntegrationTarget{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "one", UID: "u", Generation: 1}}
 	f.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := genericapirequest.WithUser(r.Context(), f.caller.Load())
+		ctx := audit.WithAuditContext(genericapirequest.WithUser(r.Context(), f.caller.Load()))
+		audit.WithAuditID(ctx, "ours")
 		answer := &responder{w}
 		handler, err := f.proxy.Connect(ctx, object, strings.TrimPrefix(r.URL.Path, "/proxy"), answer)
 		if err != nil {

@@ -29,9 +29,9 @@ import (
 // Options bound what goes on at once.
 type Options struct {
 	// PerTarget is how many requests are passed on to one target at once, watches
-	// and sessions included. Default: 400.
+	// and sessions included. Default: 1000.
 	PerTarget int
-	// PerCaller is how many of them are one user's. Default: 100.
+	// PerCaller is how many of them are one user's. Default: 300.
 	PerCaller int
 }
 
@@ -47,10 +47,10 @@ type Proxy struct {
 // New returns a Proxy that connects by the connector.
 func New(connector Connector, options Options) *Proxy {
 	if options.PerTarget <= 0 {
-		options.PerTarget = 400
+		options.PerTarget = 1000
 	}
 	if options.PerCaller <= 0 {
-		options.PerCaller = 100
+		options.PerCaller = 300
 	}
 	return &Proxy{
 		connector: newRecent(connector),

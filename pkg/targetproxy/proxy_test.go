@@ -58,6 +58,7 @@ func TestRequestHeaders(t *testing.T) {
 		"Impersonate-Extra-Team": {"red"},
 		"Authorization":          {"Bearer " + ksitToken},
 		"X-Forwarded-For":        {"127.0.0.1"},
+		"Audit-Id":               {"ours"},
 		"Accept":                 {"application/json;as=Table;g=meta.k8s.io;v=v1"},
 		"Content-Type":           {"application/apply-patch+yaml"},
 		"If-None-Match":          {`"x"`},

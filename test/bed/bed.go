@@ -56,6 +56,8 @@ type Options struct {
 	// PrometheusOperator runs the real operator beside each target, from the
 	// moment that its kinds are served there.
 	PrometheusOperator bool
+	// RealNode gives the host a node on which pods really run; see NodeUnavailable.
+	RealNode bool
 	// KeepData leaves data and logs on disk when the bed is closed.
 	KeepData bool
 	// Log receives a line for each step that takes time; nothing by default.
@@ -75,6 +77,8 @@ type Bed struct {
 	Host *Cluster
 	// Targets are the clusters that KSIT installs on.
 	Targets []*Cluster
+	// Node is the real node of the host; nil unless it was asked for.
+	Node *Node
 	// Charts is the server of the stand-ins for the charts of the world.
 	Charts *Charts
 	// RewritesFile is a table for KSIT that leads the addresses of the
@@ -104,13 +108,15 @@ type Bed struct {
 }
 
 // BuildTools builds all programs of a bed below dir, or the default directory
-// if that is empty, unless they are there.
+// if that is empty, unless they are there. Those of a real node are left out where
+// none can run.
 func BuildTools(ctx context.Context, dir string, log io.Writer) (*Tools, error) {
 	dir, err := directory(dir)
 	if err != nil {
 		return nil, err
 	}
-	return toolchain.Build(ctx, filepath.Join(dir, "tools"), toolchain.Wanted{PrometheusOperator: true}, logfTo(log))
+	wanted := toolchain.Wanted{PrometheusOperator: true, RealNode: NodeUnavailable() == nil}
+	return toolchain.Build(ctx, filepath.Join(dir, "tools"), wanted, logfTo(log))
 }
 
 // Up brings up a bed. The caller must close it. When ctx is done before the
@@ -123,8 +129,13 @@ func Up(ctx context.Context, options Options) (*Bed, error) {
 	if options.Nodes == 0 {
 		options.Nodes = defaultNodes
 	}
+	if options.RealNode {
+		if err := NodeUnavailable(); err != nil {
+			return nil, fmt.Errorf("a real node cannot run here: %w", err)
+		}
+	}
 	log := logfTo(options.Log)
-	tools, err := toolchain.Build(ctx, filepath.Join(dir, "tools"), toolchain.Wanted{PrometheusOperator: options.PrometheusOperator}, log)
+	tools, err := toolchain.Build(ctx, filepath.Join(dir, "tools"), toolchain.Wanted{PrometheusOperator: options.PrometheusOperator, RealNode: options.RealNode}, log)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +188,16 @@ func (b *Bed) up(ctx context.Context, log toolchain.Logf) error {
 		return err
 	}
 	b.Host = b.newCluster(HostName, host)
+	if b.options.RealNode {
+		if b.Node, err = b.newNode(); err != nil {
+			return err
+		}
+		// First, because the host's API server listens on its link.
+		if err := b.Node.isolate(ctx); err != nil {
+			return fmt.Errorf("setting up the node %s: %w", b.Node.Name, err)
+		}
+		b.Host.node = b.Node
+	}
 	for i := range b.options.Targets {
 		b.Targets = append(b.Targets, b.newCluster(TargetName(i+1), target))
 	}
@@ -245,6 +266,9 @@ func (b *Bed) Close() error {
 		wait.Go(c.kill)
 	}
 	wait.Wait()
+	if b.Node != nil {
+		errs = append(errs, b.Node.close())
+	}
 	if b.Charts != nil {
 		errs = append(errs, b.Charts.close())
 	}

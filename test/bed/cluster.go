@@ -22,7 +22,8 @@ import (
 // Component names a program of a cluster.
 type Component string
 
-// The components. The host has neither scheduler nor nodes: nothing runs there.
+// The components. The host has neither scheduler nor nodes, unless it has a real
+// one: nothing runs there.
 const (
 	Etcd               Component = "etcd"
 	APIServer          Component = "kube-apiserver"
@@ -41,7 +42,7 @@ const (
 )
 
 // Cluster is a Kubernetes cluster: a control plane and, on a target, nodes
-// that kwok plays.
+// that kwok plays. The host may have a real one.
 type Cluster struct {
 	Name string
 	// Kubeconfig is the path of an administrator's kubeconfig.
@@ -59,6 +60,7 @@ type Cluster struct {
 	config     *rest.Config
 	etcd       listenAddress
 	network    *podNetwork
+	node       *Node
 	components map[Component]*process.Process
 }
 
@@ -93,6 +95,9 @@ func (c *Cluster) up(ctx context.Context) error {
 	if c.role == target {
 		group.Go(func() error { return c.Start(groupCtx, Scheduler) })
 		group.Go(func() error {
+			if err := c.createStorageClass(groupCtx); err != nil {
+				return err
+			}
 			if err := c.createNodes(groupCtx); err != nil {
 				return err
 			}
@@ -102,12 +107,19 @@ func (c *Cluster) up(ctx context.Context) error {
 			return c.waitForNodes(groupCtx)
 		})
 	}
+	if c.node != nil {
+		group.Go(func() error { return c.Start(groupCtx, Scheduler) })
+		group.Go(func() error { return c.createStorageClass(groupCtx) })
+		group.Go(func() error { return c.node.join(groupCtx, c) })
+	}
 	group.Go(func() error { return c.waitForServiceAccount(groupCtx) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if c.role == target {
+	if c.role == target || c.node != nil {
 		c.bed.goBackground(c.provision)
+	}
+	if c.role == target {
 		c.operate("istiod", istio.Run)
 		c.operate("kube-webhook-certgen", certgen.Run)
 		if c.bed.options.PrometheusOperator {

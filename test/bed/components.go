@@ -36,16 +36,18 @@ const (
 	frontProxyUser = "front-proxy-client"
 )
 
-// listenAddress is a reserved port on the loopback address.
+// listenAddress is a reserved port on the loopback address, or on another address
+// of this machine.
 type listenAddress struct {
+	host string
 	port int
 }
 
-func (a listenAddress) String() string { return net.JoinHostPort(loopback, strconv.Itoa(a.port)) }
+func (a listenAddress) String() string { return net.JoinHostPort(a.host, strconv.Itoa(a.port)) }
 
 func (b *Bed) listenAddress() (listenAddress, error) {
 	port, err := b.ports.Take()
-	return listenAddress{port: port}, err
+	return listenAddress{host: loopback, port: port}, err
 }
 
 // prepare makes the cluster's certificates, kubeconfig and component processes.
@@ -59,6 +61,10 @@ func (c *Cluster) prepare() error {
 	}
 	etcdPeer, api, operator := addresses[1], addresses[2], addresses[3]
 	c.etcd = addresses[0]
+	if c.node != nil {
+		// Where pods reach it.
+		api.host = c.node.Gateway
+	}
 	c.Server = "https://" + api.String()
 	if err := c.writeCertificates(); err != nil {
 		return err
@@ -83,8 +89,10 @@ func (c *Cluster) prepare() error {
 	}
 	c.addComponent(APIServer, c.bed.Tools.KubeAPIServer, apiArgs)
 	c.addComponent(ControllerManager, c.bed.Tools.KubeControllerManager, c.controllerManagerArgs())
-	if c.role == target {
+	if c.role == target || c.node != nil {
 		c.addComponent(Scheduler, c.bed.Tools.KubeScheduler, append(c.clientArgs(), "--leader-elect=false", "--secure-port=0"))
+	}
+	if c.role == target {
 		c.addComponent(Kwok, c.bed.Tools.Kwok, c.kwokArgs())
 		if c.bed.options.PrometheusOperator {
 			c.addComponent(PrometheusOperator, c.bed.Tools.PrometheusOperator, c.prometheusOperatorArgs(operator))
@@ -140,29 +148,31 @@ func etcdArgs(dir string, client, peer listenAddress) []string {
 }
 
 func (c *Cluster) apiServerArgs(etcd, listen listenAddress) []string {
-	return []string{
-		"--etcd-servers=http://" + etcd.String(),
-		"--secure-port=" + strconv.Itoa(listen.port),
-		"--bind-address=" + loopback,
-		"--advertise-address=" + advertised,
-		"--endpoint-reconciler-type=none",
-		"--tls-cert-file=" + c.file("apiserver.crt"),
-		"--tls-private-key-file=" + c.file("apiserver.key"),
-		"--client-ca-file=" + c.file("ca.crt"),
+	args := []string{"--advertise-address=" + advertised, "--endpoint-reconciler-type=none"}
+	if c.node != nil {
+		args = c.node.apiServerArgs(c)
+	}
+	return append(args,
+		"--etcd-servers=http://"+etcd.String(),
+		"--secure-port="+strconv.Itoa(listen.port),
+		"--bind-address="+listen.host,
+		"--tls-cert-file="+c.file("apiserver.crt"),
+		"--tls-private-key-file="+c.file("apiserver.key"),
+		"--client-ca-file="+c.file("ca.crt"),
 		"--authorization-mode=Node,RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + c.file("service-account.pub"),
-		"--service-account-signing-key-file=" + c.file("service-account.key"),
-		"--service-cluster-ip-range=" + serviceCIDR,
-		"--requestheader-client-ca-file=" + c.FrontProxyCA,
-		"--requestheader-allowed-names=" + frontProxyUser,
+		"--service-account-key-file="+c.file("service-account.pub"),
+		"--service-account-signing-key-file="+c.file("service-account.key"),
+		"--service-cluster-ip-range="+serviceCIDR,
+		"--requestheader-client-ca-file="+c.FrontProxyCA,
+		"--requestheader-allowed-names="+frontProxyUser,
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-username-headers=X-Remote-User",
-		"--proxy-client-cert-file=" + c.file("front-proxy.crt"),
-		"--proxy-client-key-file=" + c.file("front-proxy.key"),
+		"--proxy-client-cert-file="+c.file("front-proxy.crt"),
+		"--proxy-client-key-file="+c.file("front-proxy.key"),
 		"--allow-privileged=true",
-	}
+	)
 }
 
 // clientArgs are common to the programs that are clients of the API server. At
@@ -213,7 +223,11 @@ func (c *Cluster) writeCertificates() error {
 	if err != nil {
 		return err
 	}
-	serving, err := c.clientCA.Server(loopback, "localhost", "kubernetes.default.svc", "10.96.0.1")
+	names := []string{loopback, "localhost", "kubernetes.default.svc", "10.96.0.1"}
+	if c.node != nil {
+		names = append(names, c.node.Gateway)
+	}
+	serving, err := c.clientCA.Server(names...)
 	if err != nil {
 		return err
 	}
@@ -225,7 +239,7 @@ func (c *Cluster) writeCertificates() error {
 	if err != nil {
 		return err
 	}
-	for path, content := range map[string][]byte{
+	files := map[string][]byte{
 		c.file("ca.crt"):              c.clientCA.Cert,
 		c.file("ca.key"):              c.clientCA.Key,
 		c.file("apiserver.crt"):       serving.Cert,
@@ -235,7 +249,15 @@ func (c *Cluster) writeCertificates() error {
 		c.file("front-proxy.key"):     frontProxy.Key,
 		c.file("service-account.key"): signing,
 		c.file("service-account.pub"): verifying,
-	} {
+	}
+	if c.node != nil {
+		kubelets, err := c.clientCA.Client("kube-apiserver-kubelet-client", "system:masters")
+		if err != nil {
+			return err
+		}
+		files[c.file("kubelet-client.crt")], files[c.file("kubelet-client.key")] = kubelets.Cert, kubelets.Key
+	}
+	for path, content := range files {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return fmt.Errorf("writing certificates: %w", err)
 		}

@@ -2,6 +2,8 @@ module ksit.io/ksit/test/bed
 
 go 1.26.0
 
+replace ksit.io/ksit/hack/image => ../../hack/image
+
 require (
 	github.com/ProtonMail/go-crypto v1.4.1
 	github.com/spf13/cobra v1.10.2
@@ -10,6 +12,7 @@ require (
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2
 	k8s.io/klog/v2 v2.140.0
+	ksit.io/ksit/hack/image v0.0.0-00010101000000-000000000000
 	sigs.k8s.io/yaml v1.6.0
 )
 

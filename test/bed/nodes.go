@@ -28,9 +28,8 @@ func noProxy(*http.Request) (*url.URL, error) { return nil, nil }
 
 func nodeName(number int) string { return fmt.Sprintf("node-%d", number) }
 
-// createNodes registers the nodes, and the storage class that a cluster of the
-// world has.
-func (c *Cluster) createNodes(ctx context.Context) error {
+// createStorageClass makes the one that a cluster of the world has.
+func (c *Cluster) createStorageClass(ctx context.Context) error {
 	client, err := c.Client()
 	if err != nil {
 		return err
@@ -44,6 +43,15 @@ func (c *Cluster) createNodes(ctx context.Context) error {
 	}
 	if _, err := client.StorageV1().StorageClasses().Create(ctx, class, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("creating the storage class: %w", err)
+	}
+	return nil
+}
+
+// createNodes registers the nodes that kwok plays.
+func (c *Cluster) createNodes(ctx context.Context) error {
+	client, err := c.Client()
+	if err != nil {
+		return err
 	}
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("64"),
@@ -85,7 +93,15 @@ func (c *Cluster) createNodes(ctx context.Context) error {
 	return nil
 }
 
-// waitForNodes waits until kwok has made all nodes ready.
+// nodeLog is the log of what makes nodes ready.
+func (c *Cluster) nodeLog() string {
+	if c.node != nil {
+		return c.node.kubelet.LogFile()
+	}
+	return c.Log(Kwok)
+}
+
+// waitForNodes waits until all nodes are ready, of which there is one at least.
 func (c *Cluster) waitForNodes(ctx context.Context) error {
 	client, err := c.Client()
 	if err != nil {
@@ -98,9 +114,12 @@ func (c *Cluster) waitForNodes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if len(list.Items) == 0 {
+			return fmt.Errorf("no node has registered, see %s", c.nodeLog())
+		}
 		for _, node := range list.Items {
 			if !nodeReady(&node) {
-				return fmt.Errorf("node %s is not ready, see %s", node.Name, c.Log(Kwok))
+				return fmt.Errorf("node %s is not ready, see %s", node.Name, c.nodeLog())
 			}
 		}
 		return nil

@@ -21,7 +21,7 @@ import (
 // provisioner is the name under which the bed makes volumes.
 const provisioner = "bed.ksit.io/volumes"
 
-// provision does for a target what a cloud does for a cluster: it makes a
+// provision does for a cluster with nodes what a cloud does for a cluster: it makes a
 // volume for each claim, takes it away when the claim is gone, and gives each
 // Service of type LoadBalancer an address. It returns when ctx is done.
 func (c *Cluster) provision(ctx context.Context) {
@@ -31,7 +31,7 @@ func (c *Cluster) provision(ctx context.Context) {
 		logger.Error(err, "No volumes and load balancers will be provided")
 		return
 	}
-	p := &cloud{client: client}
+	p := &cloud{client: client, node: c.node}
 	factory := informers.NewSharedInformerFactory(client, 0)
 	core := factory.Core().V1()
 	for informer, handle := range map[cache.SharedIndexInformer]func(context.Context, any) error{
@@ -76,6 +76,8 @@ func handleWithRetry(ctx context.Context, object any, handle func(context.Contex
 
 type cloud struct {
 	client kubernetes.Interface
+	// node is the real node that holds the volumes; nil where all nodes are played.
+	node *Node
 }
 
 // claimSeen makes a volume for a claim that has none; the controller manager
@@ -104,6 +106,11 @@ func (p *cloud) claimSeen(ctx context.Context, object any) error {
 				Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID,
 			},
 		},
+	}
+	if p.node != nil {
+		if err := p.node.holdVolume(volume); err != nil {
+			return fmt.Errorf("making a volume for claim %s/%s: %w", claim.Namespace, claim.Name, err)
+		}
 	}
 	_, err := p.client.CoreV1().PersistentVolumes().Create(ctx, volume, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {

@@ -293,6 +293,9 @@ func clearDir(bedDir string) ([]string, error) {
 	if err != nil {
 		return killed, err
 	}
+	if err := removeCgroups(cgroupOf(filepath.Base(bedDir)), 10*time.Second); err != nil {
+		return killed, err
+	}
 	return killed, os.RemoveAll(bedDir)
 }
 

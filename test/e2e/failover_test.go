@@ -96,7 +96,7 @@ func startReplicas(t *testing.T) replicas {
 	must(t, err)
 	options := bed.KSITOptions{Binary: os.Getenv("KSIT"), Artifacts: artifacts}
 	apiserver := options
-	apiserver.Command, apiserver.Args = "apiserver", []string{"--etcd-servers=" + etcd}
+	apiserver.Command, apiserver.Args = "apiserver", []string{"--etcd-servers=" + etcd, "--rewrites-file=" + b.RewritesFile}
 	run, err := b.StartKSIT(t.Context(), apiserver)
 	must(t, err)
 	options.Args = []string{"--leader-elect-lease-duration=5s", "--leader-elect-renew-deadline=3s", "--leader-elect-retry-period=500ms"}

@@ -4,6 +4,7 @@ go 1.26.0
 
 replace (
 	ksit.io/ksit => ../..
+	ksit.io/ksit/hack/image => ../../hack/image
 	ksit.io/ksit/test/bed => ../bed
 )
 
@@ -64,6 +65,7 @@ require (
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260821135717-be32def86098 // indirect
 	k8s.io/streaming v0.37.2 // indirect
+	ksit.io/ksit/hack/image v0.0.0-00010101000000-000000000000 // indirect
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect

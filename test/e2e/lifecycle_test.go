@@ -50,7 +50,7 @@ func TestDisableOrphanAndReconcile(t *testing.T) {
 		if !poll(t.Context(), eventually, func(ctx context.Context) bool {
 			inst, err := s.ksit.KsitV1alpha1().Installations(ns).Get(ctx, "kept.one", metav1.GetOptions{})
 			return err == nil && inst.Status.LastReconcileRequest == "now-1" && inst.Status.LastOperation != nil &&
-				inst.Status.LastOperation.Outcome == v1alpha1.OperationSucceeded && inst.Status.LastOperation.RequestedBy == "the annotation reconcile"
+				inst.Status.LastOperation.Outcome == v1alpha1.OperationSucceeded && inst.Status.LastOperation.RequestedBy == whoAmI(t)
 		}) {
 			t.Error("nothing was done")
 		}

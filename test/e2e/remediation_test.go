@@ -39,7 +39,7 @@ func TestUpgradeIsRolledBack(t *testing.T) {
 	kubectl(t, "", "annotate", "integration", "upgraded", "-n", ns, "reconcile=again", "--overwrite")
 	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
 		i, err := s.ksit.KsitV1alpha1().Installations(ns).Get(ctx, "upgraded.one", metav1.GetOptions{})
-		return err == nil && i.Status.LastReconcileRequest == "again" && i.Status.LastOperation.RequestedBy == "the annotation reconcile"
+		return err == nil && i.Status.LastReconcileRequest == "again" && i.Status.LastOperation.RequestedBy == whoAmI(t)
 	}) {
 		t.Error("a reconcile that was asked for is not carried out")
 	}

@@ -53,7 +53,13 @@ func newTenants(t *testing.T) *tenants {
 	bind("other", w.b, "clusterrole/edit")
 	bind("other", w.platform, "clusterrole/ksit-target-user")
 	bind("named", w.a, "clusterrole/edit")
-	kubectl(t, "", "create", "role", "use-shared", "-n", w.platform, "--verb=use", "--resource=integrationtargets.ksit.io", "--resource-name=shared")
+	kubectl(t, fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: use-shared, namespace: %s}
+rules:
+- {apiGroups: [ksit.io], resources: [integrationtargets], resourceNames: [shared], verbs: [use]}
+`, w.platform), "apply", "-f", "-")
 	bind("named", w.platform, "role/use-shared")
 	bind("owner", w.platform, "clusterrole/ksit-target-owner")
 

@@ -42,6 +42,8 @@ type APIServer struct {
 	// Recommended is serving, authentication, authorization, audit, admission,
 	// storage, tracing, and the host cluster.
 	Recommended *genericoptions.RecommendedOptions
+	// TargetProxy bounds what is passed on to targets.
+	TargetProxy *TargetProxy
 
 	registry basecompatibility.ComponentGlobalsRegistry
 	// etcdFollows is whether somebody sets the etcd servers after Validate.
@@ -55,6 +57,7 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 		ServerRun: genericoptions.NewServerRunOptionsForComponent(basecompatibility.DefaultKubeComponent, registry),
 		// The codec is left out: storage has one for each resource.
 		Recommended: genericoptions.NewRecommendedOptions(DefaultStoragePrefix, nil),
+		TargetProxy: NewTargetProxy(),
 		registry:    registry,
 	}
 	// Without a grace period nobody tells watches to end, and the server waits a
@@ -88,6 +91,7 @@ func (o *APIServer) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Recommended.Features.AddFlags(groups.FlagSet("features"))
 	o.Recommended.EgressSelector.AddFlags(groups.FlagSet("egress selector"))
 	o.Recommended.Traces.AddFlags(groups.FlagSet("traces"))
+	o.TargetProxy.AddFlags(groups.FlagSet("targets and sources"))
 
 	kubeconfig := groups.FlagSet("host cluster").Lookup("kubeconfig")
 	kubeconfig.Usage = "Kubeconfig file of the host cluster, which authenticates and authorizes users and holds " +
@@ -130,7 +134,7 @@ func (o *APIServer) Validate() error {
 	if run := o.ServerRun; run.ShutdownWatchTerminationGracePeriod == 0 {
 		errs = append(errs, errors.New("--shutdown-watch-termination-grace-period must be over 0: watches would hold up every stop for a minute"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.TargetProxy.Validate())...)
 }
 
 // Config turns the options into the configuration of a server. It talks to the

@@ -98,6 +98,11 @@ func TestValidate(t *testing.T) {
 			[]string{"--etcd-servers=http://etcd:2379", "--shutdown-watch-termination-grace-period=0"},
 			[]string{"--shutdown-watch-termination-grace-period must be over 0"},
 		},
+		"API: nothing is passed on": {
+			NewAPIServer(newRegistry(t)),
+			[]string{"--etcd-servers=http://etcd:2379", "--target-proxy-requests=0", "--target-proxy-user-requests=-1"},
+			[]string{"--target-proxy-requests is 0", "--target-proxy-user-requests is -1"},
+		},
 		"API: ready to go": {NewAPIServer(newRegistry(t)), []string{"--etcd-servers=http://etcd:2379"}, nil},
 	}
 	for name, test := range tests {

@@ -48,6 +48,7 @@ type Metrics interface {
 type Controller struct {
 	Client        client.KsitV1alpha1Interface
 	Installations listers.InstallationLister
+	Integrations  listers.IntegrationLister
 	Targets       listers.IntegrationTargetLister
 	Connections   *cluster.Set
 	Installers    map[v1alpha1.InstallMethod]installer.Installer
@@ -55,6 +56,7 @@ type Controller struct {
 	Namespaces    Namespaces
 	Events        events.EventRecorder
 	Metrics       Metrics
+	Log           Log
 	// Probe has an Installation reconciled after a while, Work has it handed
 	// to Operate.
 	Probe func(types.NamespacedName, time.Duration)
@@ -94,14 +96,10 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	d := decide(o)
-	wanted := o.digest
-	if d.step == stepDisable {
-		wanted = ""
-	}
 	if d.reason == reasonTargetNotReady {
 		c.operations.loseTarget(key)
 	}
-	if c.operations.supersede(key, wanted) {
+	if c.operations.supersede(key, wantedBy(o, d)) {
 		// Whatever goes on now, its end brings us back.
 		return 0, nil
 	}
@@ -166,7 +164,7 @@ func (c *Controller) operate(ctx context.Context, key types.NamespacedName, rele
 		c.Probe(key, settle)
 		return nil
 	}
-	opCtx, op, begun := c.operations.begin(ctx, key, o.digest)
+	opCtx, op, begun := c.operations.begin(ctx, key, wantedBy(o, d))
 	if !begun {
 		return nil
 	}
@@ -184,6 +182,8 @@ func (c *Controller) operate(ctx context.Context, key types.NamespacedName, rele
 		return c.disown(opCtx, o)
 	case stepRollback:
 		return c.rollback(opCtx, o, waiting)
+	case stepBringBack:
+		return c.bringBack(opCtx, o, waiting)
 	case stepCorrect:
 		return c.correct(opCtx, o)
 	default:
@@ -233,6 +233,7 @@ func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Install
 	const message = "spec.enabled is false: nothing is installed or probed, and what is installed stays"
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
 		i.Status.ObservedGeneration = installation.Generation
+		drop(i, asked(installation), "spec.enabled became false before it began", time.Now())
 		i.Status.Phase, i.Status.Message = v1alpha1.PhaseDisabled, message
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "Disabled", message)
 	})
@@ -240,6 +241,9 @@ func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Install
 
 // wait says what an Installation waits for.
 func (c *Controller) wait(ctx context.Context, installation *v1alpha1.Installation, d decision) error {
+	if message := status.Shorten(d.message, status.MaxMessage); message != installation.Status.Message {
+		c.say(installation, "waits: %s", message)
+	}
 	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
 		i.Status.Phase, i.Status.Message = d.phase, status.Shorten(d.message, status.MaxMessage)
 		if d.phase != v1alpha1.PhaseRunning || d.reason == reasonNotAllowed {

@@ -27,6 +27,8 @@ const (
 	stepInstall step = "Install"
 	// stepRollback: bring back the last revision that went through.
 	stepRollback step = "Rollback"
+	// stepBringBack: bring back the revision that somebody asked for.
+	stepBringBack step = "BringBack"
 	// stepCorrect: undo drift.
 	stepCorrect step = "Correct"
 	// stepProbe: find out how it is.
@@ -46,7 +48,7 @@ const reasonTargetNotReady = "TargetNotReady"
 // long tells whether a step takes minutes, and is left to Operate.
 func (s step) long() bool {
 	switch s {
-	case stepInstall, stepRollback, stepCorrect, stepUninstall, stepDisown:
+	case stepInstall, stepRollback, stepBringBack, stepCorrect, stepUninstall, stepDisown:
 		return true
 	default:
 		return false
@@ -84,6 +86,8 @@ type decision struct {
 	// failing is true for a probe of what an attempt that failed has left: it
 	// tells of the health, and leaves what is said of the failure.
 	failing bool
+	// rolledBack says which rollback holds, for a probe of what it brought back.
+	rolledBack string
 }
 
 // decide is the whole logic of what is done when: a pure function.
@@ -96,12 +100,20 @@ func decide(o observed) decision {
 		return decision{step: stepDisable}
 	}
 	if wait, must := waitsForTarget(o); must {
+		wait.message += waitingRollback(i)
 		return wait
 	}
 	if !installs(i) {
 		return decision{step: stepProbe}
 	}
-	requested := i.Spec.ReconcileRequest != i.Status.LastReconcileRequest
+	if askedRollback(i) != nil {
+		// Ahead of all that an install waits for: it brings nothing new.
+		return decision{step: stepBringBack}
+	}
+	requested := reconcileAsked(i)
+	if held(o) {
+		return decideHeld(o)
+	}
 	if isUpToDate(i, o.digest) && !requested {
 		return decideSettled(o)
 	}

@@ -101,6 +101,19 @@ func TestDecide(t *testing.T) {
 	leave := func(o *observed) {
 		o.installation.Spec.AutoInstall.Remediation = &v1alpha1.Remediation{Strategy: v1alpha1.RemediationLeave}
 	}
+	askRollback := func(o *observed) {
+		o.installation.Spec.Operation = &v1alpha1.OperationRequest{ID: "r1", Type: v1alpha1.OperationRollback, Revision: 3, RequestedBy: "alice"}
+	}
+	askReconcile := func(o *observed) {
+		o.installation.Spec.Operation = &v1alpha1.OperationRequest{ID: "c1", Type: v1alpha1.OperationReconcile, RequestedBy: "alice"}
+	}
+	done := func(o *observed) { o.installation.Status.LastRequest = o.installation.Spec.Operation.ID }
+	// takenBack has other rolled back from by hand.
+	takenBack := func(o *observed) {
+		outdated(o)
+		o.installation.Status.AppliedDigest = "sha256:revision"
+		o.installation.Status.Hold = &v1alpha1.Hold{Digest: "sha256:other", Revision: 3, RequestedBy: "alice"}
+	}
 	drifted := func(mode v1alpha1.DriftMode) func(*observed) {
 		return func(o *observed) {
 			o.installation.Spec.AutoInstall.Drift = &v1alpha1.Drift{Mode: mode}
@@ -182,6 +195,35 @@ func TestDecide(t *testing.T) {
 		"rollback failed for good":     {observed: upToDate(outdated, failedUpgrade(10), later), want: stepProbe},
 		"no retries":                   {observed: upToDate(outdated, failedUpgrade(1), later, allow(0)), want: stepRollback},
 		"first install, retries spent": {observed: upToDate(failed, later, func(o *observed) { o.installation.Status.Retries = 6 }), want: stepNone},
+
+		"rollback asked for":                   {observed: upToDate(askRollback), want: stepBringBack},
+		"rollback asked for, carried out":      {observed: upToDate(askRollback, done), want: stepProbe},
+		"rollback asked for in mid-upgrade":    {observed: upToDate(outdated, askRollback), want: stepBringBack},
+		"rollback asked for while it waits":    {observed: upToDate(outdated, depends, askRollback), want: stepBringBack},
+		"rollback asked for, retries spent":    {observed: upToDate(outdated, failedUpgrade(6), later, askRollback), want: stepBringBack},
+		"rollback asked for, stalled":          {observed: upToDate(outdated, failedUpgrade(6), later, rolledBack, askRollback), want: stepBringBack},
+		"rollback asked for, held already":     {observed: upToDate(takenBack, askRollback), want: stepBringBack},
+		"rollback asked for, target lost":      {observed: upToDate(notReady, disconnected, askRollback), want: stepWait, phase: v1alpha1.PhaseUnknown, reason: reasonTargetNotReady, message: "the rollback to revision 3 that alice asked for waits"},
+		"rollback asked for, suspended":        {observed: upToDate(askRollback, func(o *observed) { o.target.Spec.Suspend = true }), want: stepWait, phase: v1alpha1.PhaseRunning, message: "that alice asked for waits"},
+		"rollback asked for, disabled":         {observed: upToDate(askRollback, func(o *observed) { o.installation.Spec.Enabled = false }), want: stepDisable},
+		"rollback asked for, only probed":      {observed: upToDate(askRollback, func(o *observed) { o.installation.Spec.AutoInstall = nil }), want: stepProbe},
+		"rollback asked for, leaves":           {observed: upToDate(askRollback, deleted), want: stepUninstall},
+		"rollback asked for, target goes":      {observed: upToDate(askRollback, func(o *observed) { o.target.DeletionTimestamp = &metav1.Time{Time: testNow} }), want: stepBringBack},
+		"reconcile asked for":                  {observed: upToDate(askReconcile), want: stepInstall},
+		"reconcile asked for, carried out":     {observed: upToDate(askReconcile, done), want: stepProbe},
+		"reconcile asked for, retries spent":   {observed: upToDate(outdated, failedUpgrade(6), askReconcile), want: stepInstall},
+		"reconcile asked for, depends":         {observed: upToDate(outdated, depends, askReconcile), want: stepProbe, reason: "DependencyNotReady"},
+		"reconcile asked for, leaves":          {observed: upToDate(askReconcile, deleted), want: stepUninstall},
+		"taken back":                           {observed: upToDate(takenBack), want: stepProbe},
+		"taken back, drifted":                  {observed: upToDate(takenBack, drifted(v1alpha1.DriftCorrect)), want: stepCorrect},
+		"taken back, new spec":                 {observed: upToDate(takenBack, func(o *observed) { o.digest, o.attempt = "sha256:third", "" }), want: stepInstall},
+		"taken back, new spec, depends":        {observed: upToDate(takenBack, depends, func(o *observed) { o.digest = "sha256:third" }), want: stepProbe, reason: "DependencyNotReady"},
+		"taken back, reconcile asked for":      {observed: upToDate(takenBack, askReconcile), want: stepInstall},
+		"taken back, reconcile annotated":      {observed: upToDate(takenBack, func(o *observed) { o.installation.Spec.ReconcileRequest = "now" }), want: stepInstall},
+		"taken back, other timeout":            {observed: upToDate(takenBack, func(o *observed) { o.attempt = "sha256:way" }), want: stepProbe},
+		"taken back, failed":                   {observed: upToDate(takenBack, failedUpgrade(2), later), want: stepProbe},
+		"taken back, and gone from the target": {observed: upToDate(takenBack, func(o *observed) { o.installation.Status.AppliedDigest = "" }), want: stepWait, phase: v1alpha1.PhaseFailed, reason: reasonReleaseGone, message: "a reconcile is asked for"},
+		"taken back, target lost":              {observed: upToDate(takenBack, notReady, disconnected), want: stepWait, phase: v1alpha1.PhaseUnknown},
 
 		"failed lately":       {observed: upToDate(failed), want: stepRetryLater},
 		"failed, time is up":  {observed: upToDate(failed, func(o *observed) { o.now = testNow.Add(2 * time.Minute) }), want: stepInstall},

@@ -86,6 +86,7 @@ func (c *Controller) findDrift(ctx context.Context, connection *cluster.Connecti
 	if found.Total > 0 && !equalDrift(i.Status.Drifted, found.Resources) {
 		c.Metrics.DriftFound(string(i.Spec.Type), found.Total)
 		c.Events.Eventf(written, nil, "Warning", reasonDrifted, "Probe", "%s", driftMessage(found))
+		c.say(written, "drift: %s", driftMessage(found))
 	}
 	return written, nil
 }
@@ -177,8 +178,9 @@ func (c *Controller) correct(ctx context.Context, o observed) error {
 		c.Events.Eventf(begun, nil, "Normal", reasonCorrected, string(operation.Type), "%s", operation.Message)
 	}
 	operation.log(ctx, begun, "objects", corrected.Total, "err", operation.Message)
+	c.say(begun, "drift: %s", operation.Message)
 	return c.write(ctx, begun, func(i *v1alpha1.Installation) {
-		i.Status.LastOperation = operation.status()
+		recordOperation(&i.Status, operation)
 		if operation.Outcome == v1alpha1.OperationFailed {
 			setCondition(i, v1alpha1.ConditionDrifted, metav1.ConditionTrue, reasonCannotCorrect, operation.Message)
 			return

@@ -38,7 +38,11 @@ func (c *Controller) install(ctx context.Context, o observed, waiting func()) er
 		return errors.Join(errSourcesMoved, c.wait(ctx, o.installation, decision{phase: orPending(o.installation.Status.Phase), reason: "SourcesChanged",
 			message: "the ConfigMaps or Secrets that autoInstall refers to have changed: it waits for its turn to install them"}))
 	}
-	begun, operation, err := c.begin(ctx, o, operationType(o.installation), requestedBy(o.installation))
+	operation := newRecord(o, operationType(o.installation), c.requestedBy(o.installation))
+	if request := asked(o.installation); request != nil {
+		operation.ID = request.ID
+	}
+	begun, err := c.enter(ctx, o, operation)
 	if err != nil || begun == nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (c *Controller) install(ctx context.Context, o observed, waiting func()) er
 // the spec has the digest of: a rollout decides who gets new ones, and when.
 func (c *Controller) prepare(ctx context.Context, o observed) (installer.Request, error) {
 	i := o.installation
-	req := request(i, o.target)
+	req := c.request(i, o.target)
 	var err error
 	req.Sources, err = c.Sources.Read(ctx, i.Namespace, i.Spec.AutoInstall)
 	if err != nil {
@@ -120,7 +124,7 @@ func (c *Controller) succeeded(ctx context.Context, o observed, i *v1alpha1.Inst
 	}
 	err := c.write(ctx, i, func(i *v1alpha1.Installation) {
 		st := &i.Status
-		st.LastOperation = operation.status()
+		recordOperation(st, operation)
 		st.Releases = result.Releases
 		st.AppliedDigest, st.AttemptedDigest = o.digest, o.attempt
 		st.Values = result.Values
@@ -134,6 +138,7 @@ func (c *Controller) succeeded(ctx context.Context, o observed, i *v1alpha1.Inst
 	})
 	c.Metrics.InstallSucceeded(string(i.Spec.Type), string(methodOf(i)))
 	operation.log(ctx, i, "releases", releaseNames(result.Releases), "changed", result.Changed)
+	c.say(i, "%s succeeded, %s: %v", operation.Type, operation.Message, releaseNames(result.Releases))
 	if result.Changed {
 		c.Events.Eventf(i, nil, "Normal", done(operation.Type), string(operation.Type), "%s: %v", done(operation.Type), releaseNames(result.Releases))
 	}
@@ -147,7 +152,7 @@ func (c *Controller) failed(ctx context.Context, o observed, i *v1alpha1.Install
 	f := countFailure(i, failure, operation.FinishedAt.Time)
 	err := c.write(ctx, i, func(i *v1alpha1.Installation) {
 		st := &i.Status
-		st.LastOperation = operation.status()
+		recordOperation(st, operation)
 		if result.Releases != nil {
 			st.Releases = result.Releases
 		}
@@ -166,6 +171,7 @@ func (c *Controller) failed(ctx context.Context, o observed, i *v1alpha1.Install
 	})
 	c.Metrics.InstallFailed(string(i.Spec.Type), string(methodOf(i)), string(reason))
 	operation.log(ctx, i, "reason", reason, "err", operation.Message, "attempt", f.failures, "nextRetry", f.next)
+	c.say(i, "%s failed: %s: %s", operation.Type, reason, f.message(operation.Message))
 	c.Events.Eventf(i, nil, "Warning", string(reason), string(operation.Type), "%s", operation.Message)
 	if f.spent {
 		c.Events.Eventf(i, nil, "Warning", reasonRetriesSpent, string(operation.Type), "%d attempts failed", f.failures)
@@ -180,11 +186,13 @@ func operationType(i *v1alpha1.Installation) v1alpha1.OperationType {
 	return v1alpha1.OperationInstall
 }
 
-func requestedBy(i *v1alpha1.Installation) string {
+func (c *Controller) requestedBy(i *v1alpha1.Installation) string {
 	last := i.Status.LastOperation
 	switch {
+	case asked(i) != nil:
+		return asked(i).RequestedBy
 	case i.Spec.ReconcileRequest != i.Status.LastReconcileRequest:
-		return "the annotation reconcile"
+		return c.annotatedBy(i)
 	case i.Status.ObservedGeneration != i.Generation:
 		return "the spec"
 	case last != nil && last.Outcome == v1alpha1.OperationRunning:
@@ -194,6 +202,17 @@ func requestedBy(i *v1alpha1.Installation) string {
 	default:
 		return "the state of the target"
 	}
+}
+
+// annotatedBy is the user who set the annotation reconcile of the Integration.
+func (c *Controller) annotatedBy(i *v1alpha1.Installation) string {
+	integration, err := c.Integrations.Integrations(i.Namespace).Get(i.Spec.Integration)
+	if err == nil && integration.Annotations[v1alpha1.AnnotationReconcile] == i.Spec.ReconcileRequest {
+		if user := integration.Annotations[v1alpha1.AnnotationReconcileRequestedBy]; user != "" {
+			return user
+		}
+	}
+	return "the annotation reconcile"
 }
 
 // done is the reason of the event that tells of an operation that went through.

@@ -15,7 +15,7 @@ import (
 // Why an operation is ended before its time.
 var (
 	// errSuperseded: it is no longer what is wanted.
-	errSuperseded = errors.New("the spec changed")
+	errSuperseded = errors.New("something else is asked for by now")
 	// errTargetLost: its target does not answer any more.
 	errTargetLost = errors.New("the target was lost")
 )
@@ -28,7 +28,8 @@ type operations struct {
 }
 
 type operation struct {
-	// digest is that of what is being installed; empty for an uninstall.
+	// digest is that of what is being installed, or names the request that is
+	// carried out; empty for an uninstall.
 	digest string
 	cancel context.CancelCauseFunc
 	// waits is true when all that is left is to wait.

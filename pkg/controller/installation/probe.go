@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
@@ -101,15 +102,18 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 	if d.message != "" {
 		v.hold(d.message)
 	}
-	before := i.Status.Phase
+	if d.rolledBack != "" {
+		v.rolledBack(d.rolledBack)
+	}
+	before, overtaken := i.Status.Phase, false
 	written, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) {
-		v.enterHealth(i, report)
-		if !d.failing {
-			v.enter(i, o.installation)
-		}
+		overtaken = v.record(i, o.installation, report, d.failing)
 	})
 	if err != nil || written == nil {
 		return 0, err
+	}
+	if overtaken {
+		return settle, nil
 	}
 	if v.phase != before && !d.failing {
 		c.announce(i, v)
@@ -136,6 +140,7 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 // install it again.
 func (c *Controller) missing(ctx context.Context, i *v1alpha1.Installation, err error) error {
 	message := status.Shorten(err.Error(), status.MaxMessage)
+	c.say(i, "%s: %s", installer.ReasonReleaseMissing, message)
 	c.Events.Eventf(i, nil, "Warning", string(installer.ReasonReleaseMissing), "Probe", "%s", message)
 	return c.write(ctx, i, func(i *v1alpha1.Installation) {
 		i.Status.Message = message
@@ -154,6 +159,8 @@ type verdict struct {
 	detail string
 	// held is true while an upgrade waits for something.
 	held bool
+	// byHand is true for what somebody had brought back.
+	byHand bool
 }
 
 // judge weighs a report against what was found before. A failure changes the
@@ -215,7 +222,7 @@ func starting(i *v1alpha1.Installation) v1alpha1.Phase {
 	case !installs(i):
 		// Somebody else is to install it.
 		return v1alpha1.PhasePending
-	case last != nil && last.Type == v1alpha1.OperationUpgrade:
+	case last != nil && (last.Type == v1alpha1.OperationUpgrade || last.Type == v1alpha1.OperationRollback):
 		return v1alpha1.PhaseUpgrading
 	default:
 		return v1alpha1.PhaseInstalling
@@ -230,6 +237,29 @@ func (v *verdict) hold(message string) {
 	if v.phase == v1alpha1.PhaseRunning {
 		v.phase = v1alpha1.PhaseUpgrading
 	}
+}
+
+// rolledBack says that what is probed was brought back by hand. It is healthy or
+// not by itself; but it is not what the spec asks for.
+func (v *verdict) rolledBack(message string) {
+	v.byHand = true
+	if v.phase != v1alpha1.PhaseRunning {
+		message += "; meanwhile: " + v.message
+	}
+	v.message = message
+}
+
+// record enters what was found of an Installation as it was probed into what is
+// stored of it by now. It tells whether an operation began or ended in between:
+// what that said is newer than the probe, and stands. An operation that fails at
+// once would otherwise be hidden until it is tried again.
+func (v verdict) record(i, probed *v1alpha1.Installation, report health.Report, failing bool) (overtaken bool) {
+	v.enterHealth(i, report)
+	overtaken = !equality.Semantic.DeepEqual(i.Status.LastOperation, probed.Status.LastOperation)
+	if !failing && !overtaken {
+		v.enter(i, probed)
+	}
+	return overtaken
 }
 
 // enterHealth enters what was found.
@@ -250,8 +280,19 @@ func (v verdict) enter(i, probed *v1alpha1.Installation) {
 	st.Phase = v.phase
 	st.Message = status.Shorten(v.message, status.MaxMessage)
 	ready := v.phase == v1alpha1.PhaseRunning
-	setCondition(i, v1alpha1.ConditionReady, status.Bool(ready), string(v.phase), v.message)
+	if v.byHand && ready {
+		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, reasonRolledBackByHand, v.message)
+	} else {
+		setCondition(i, v1alpha1.ConditionReady, status.Bool(ready), string(v.phase), v.message)
+	}
 	if !installs(i) {
+		if request := asked(probed); request != nil {
+			if request.Type == v1alpha1.OperationRollback {
+				drop(i, request, "spec.autoInstall.enabled became false before it began", time.Now())
+			} else {
+				carriedOut(i, request, "probed: autoInstall is off", time.Now())
+			}
+		}
 		setCondition(i, v1alpha1.ConditionInstalled, status.Bool(ready), "NotByKSIT", "autoInstall is off: KSIT only probes")
 	}
 }
@@ -269,5 +310,6 @@ func (c *Controller) announce(i *v1alpha1.Installation, v verdict) {
 	if v.phase == v1alpha1.PhaseDegraded {
 		kind = "Warning"
 	}
+	c.say(i, "%s: %s", v.phase, v.message)
 	c.Events.Eventf(i, nil, kind, string(v.phase), "Probe", "%s", status.Shorten(v.message, status.MaxMessage))
 }

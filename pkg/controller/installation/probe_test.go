@@ -110,3 +110,36 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+// TestProbeDoesNotHideAnOperation has an operation fail between a probe and the
+// writing of what it found.
+func TestProbeDoesNotHideAnOperation(t *testing.T) {
+	probed := upToDate().installation
+	v := verdict{phase: v1alpha1.PhaseRunning, healthy: metav1.ConditionTrue, reason: "Passed", message: "1 of 1 checks passed"}
+	report := health.Report{State: v1alpha1.CheckPassed, Checks: []v1alpha1.CheckResult{{Name: "objects"}}}
+	for name, test := range map[string]struct {
+		meanwhile func(*v1alpha1.Installation)
+		overtaken bool
+		phase     v1alpha1.Phase
+	}{
+		"nothing":    {func(*v1alpha1.Installation) {}, false, v1alpha1.PhaseRunning},
+		"a new spec": {func(i *v1alpha1.Installation) { i.Generation++ }, false, v1alpha1.PhaseRunning},
+		"a failure": {func(i *v1alpha1.Installation) {
+			i.Status.LastOperation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Outcome: v1alpha1.OperationFailed}
+			i.Status.Phase = v1alpha1.PhaseFailed
+		}, true, v1alpha1.PhaseFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := probed.DeepCopy()
+			stored.Status.Phase = v1alpha1.PhaseDegraded
+			test.meanwhile(stored)
+			overtaken := v.record(stored, probed, report, false)
+			if overtaken != test.overtaken || stored.Status.Phase != test.phase {
+				t.Errorf("overtaken is %v and the phase %s, want %v and %s", overtaken, stored.Status.Phase, test.overtaken, test.phase)
+			}
+			if len(stored.Status.Checks) != 1 {
+				t.Errorf("the checks are %v", stored.Status.Checks)
+			}
+		})
+	}
+}

@@ -42,6 +42,23 @@ func (r *operationRecord) end() {
 
 func (r *operationRecord) status() *v1alpha1.Operation { return r.Operation.DeepCopy() }
 
+// subject says what an operation is about.
+func (r *operationRecord) subject(i *v1alpha1.Installation) string {
+	switch {
+	case r.Type == v1alpha1.OperationRollback && r.ID != "":
+		if r.Release != "" {
+			return revisionText(r.Revision) + " of release " + r.Release
+		}
+		return revisionText(r.Revision)
+	case r.Type == v1alpha1.OperationRollback:
+		return "the last revision that went through"
+	case r.Type == v1alpha1.OperationCorrect:
+		return "what is not as it was applied"
+	default:
+		return what(i)
+	}
+}
+
 // log is the one line that is logged when an operation has ended.
 func (r *operationRecord) log(ctx context.Context, i *v1alpha1.Installation, more ...any) {
 	klog.FromContext(ctx).Info("Operation ended", append([]any{"operation", r.Type, "outcome", r.Outcome,
@@ -54,14 +71,24 @@ func (r *operationRecord) log(ctx context.Context, i *v1alpha1.Installation, mor
 // Installation that is gone.
 func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.OperationType, by string) (*v1alpha1.Installation, *operationRecord, error) {
 	record := newRecord(o, kind, by)
+	begun, err := c.enter(ctx, o, record)
+	return begun, record, err
+}
+
+// enter enters an operation that begins: see begin.
+func (c *Controller) enter(ctx context.Context, o observed, record *operationRecord) (*v1alpha1.Installation, error) {
 	begun, err := status.Write(ctx, c.Client.Installations(o.installation.Namespace), o.installation, func(i *v1alpha1.Installation) {
 		enterBegin(i, o, record)
 	})
 	if err != nil || begun == nil {
-		return nil, nil, err
+		return nil, err
 	}
-	klog.FromContext(ctx).Info("Operation began", "operation", kind, "integration", begun.Spec.Integration, "target", begun.TargetName(), "requestedBy", by)
-	return begun, record, nil
+	klog.FromContext(ctx).Info("Operation began", "operation", record.Type, "integration", begun.Spec.Integration, "target", begun.TargetName(), "requestedBy", record.RequestedBy)
+	if hold := o.installation.Status.Hold; hold != nil && begun.Status.Hold == nil {
+		c.say(begun, "the rollback to revision %d by %s no longer holds", hold.Revision, hold.RequestedBy)
+	}
+	c.say(begun, "%s begins, asked for by %s: %s", record.Type, record.RequestedBy, record.subject(begun))
+	return begun, nil
 }
 
 // enterBegin clears what was counted for something else than what begins. What
@@ -69,14 +96,26 @@ func (c *Controller) begin(ctx context.Context, o observed, kind v1alpha1.Operat
 // changed since, and that must not count as carried out.
 func enterBegin(i *v1alpha1.Installation, o observed, record *operationRecord) {
 	st := &i.Status
-	if st.AttemptedDigest != o.attempt || st.LastReconcileRequest != o.installation.Spec.ReconcileRequest {
+	if record.Type == v1alpha1.OperationRollback && record.ID != "" {
+		// What was asked for is only noted as carried out at the end.
+		recordOperation(st, record)
+		st.ObservedGeneration = o.installation.Generation
+		st.Phase = v1alpha1.PhaseUpgrading
+		st.Message = fmt.Sprintf("rolling back to %s, as %s asked", revisionText(record.Revision), record.RequestedBy)
+		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "RollingBack", st.Message)
+		return
+	}
+	if st.AttemptedDigest != o.attempt || reconcileAsked(o.installation) {
 		st.Failures, st.Retries, st.NextRetryTime = 0, 0, nil
 		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
 	}
 	st.AttemptedDigest = o.attempt
 	st.ObservedGeneration = o.installation.Generation
 	st.LastReconcileRequest = o.installation.Spec.ReconcileRequest
-	st.LastOperation = record.status()
+	if request := asked(o.installation); request != nil {
+		st.LastRequest = request.ID
+	}
+	recordOperation(st, record)
 	phase, verb := v1alpha1.PhaseInstalling, "installing"
 	switch record.Type {
 	case v1alpha1.OperationUpgrade:
@@ -85,6 +124,8 @@ func enterBegin(i *v1alpha1.Installation, o observed, record *operationRecord) {
 		// What was said of the failure, or of the health, stands.
 		return
 	}
+	// What a rollback held back is asked for anew, or something else is.
+	st.Hold = nil
 	if st.Failures == 0 || st.Phase != v1alpha1.PhaseFailed {
 		// While it is tried again after it Failed, it stays Failed.
 		st.Phase = phase
@@ -105,6 +146,7 @@ func (c *Controller) interrupted(ctx context.Context, i *v1alpha1.Installation, 
 		return true, ctx.Err()
 	}
 	klog.FromContext(ctx).Info("Operation was cut short", "why", why, "operation", record.Type, "integration", i.Spec.Integration, "target", i.TargetName())
+	c.say(i, "%s is cut short: %v", record.Type, why)
 	if result.Releases == nil {
 		return true, nil
 	}

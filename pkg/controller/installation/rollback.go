@@ -27,7 +27,7 @@ func (c *Controller) rollback(ctx context.Context, o observed, waiting func()) e
 	if err != nil || begun == nil {
 		return err
 	}
-	req := request(begun, o.target)
+	req := c.request(begun, o.target)
 	req.Waiting = waiting
 	timed, cancel := context.WithTimeout(ctx, req.Timeout+grace)
 	defer cancel()
@@ -51,7 +51,7 @@ func (c *Controller) rolledBack(ctx context.Context, i *v1alpha1.Installation, o
 	operation.Message = fmt.Sprintf("brought back %v", releaseNames(result.Releases))
 	err := c.write(ctx, i, func(i *v1alpha1.Installation) {
 		st := &i.Status
-		st.LastOperation = operation.status()
+		recordOperation(st, operation)
 		st.Releases = result.Releases
 		st.NextRetryTime = nil
 		st.Phase = v1alpha1.PhaseFailed
@@ -60,6 +60,7 @@ func (c *Controller) rolledBack(ctx context.Context, i *v1alpha1.Installation, o
 		setCondition(i, v1alpha1.ConditionStalled, metav1.ConditionTrue, reasonRetriesSpent, st.Message)
 	})
 	operation.log(ctx, i, "releases", releaseNames(result.Releases))
+	c.say(i, "rollback after the spent retries: %s", operation.Message)
 	c.Events.Eventf(i, nil, "Warning", reasonRolledBack, string(operation.Type), "%s", operation.Message)
 	return err
 }
@@ -81,7 +82,7 @@ func (c *Controller) notRolledBack(ctx context.Context, i *v1alpha1.Installation
 	next := metav1.NewTime(operation.FinishedAt.Add(retryAfter(retries-allowedRetries(i), false)))
 	err := c.write(ctx, i, func(i *v1alpha1.Installation) {
 		st := &i.Status
-		st.LastOperation = operation.status()
+		recordOperation(st, operation)
 		if result.Releases != nil {
 			st.Releases = result.Releases
 		}
@@ -96,6 +97,7 @@ func (c *Controller) notRolledBack(ctx context.Context, i *v1alpha1.Installation
 		}
 	})
 	operation.log(ctx, i, "reason", reason, "err", operation.Message)
+	c.say(i, "rollback after the spent retries failed: %s: %s", reason, operation.Message)
 	c.Events.Eventf(i, nil, "Warning", string(reason), string(operation.Type), "%s", operation.Message)
 	return err
 }

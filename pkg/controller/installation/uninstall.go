@@ -58,10 +58,14 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 		return err
 	}
 	operation := newRecord(o, v1alpha1.OperationUninstall, "deletion")
+	if request := asked(i); request != nil && request.Type == v1alpha1.OperationReconcile {
+		operation.ID, operation.RequestedBy = request.ID, request.RequestedBy
+	}
 	begun, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) { enterLeaving(i, operation) })
 	if err != nil || begun == nil {
 		return err
 	}
+	c.say(begun, "%s begins, asked for by %s: %v", operation.Type, operation.RequestedBy, releaseNames(begun.Status.Releases))
 	timed, cancel := context.WithTimeout(ctx, way.timeout)
 	defer cancel()
 	failure := mayAct(timed, connection)
@@ -90,7 +94,10 @@ func enterLeaving(i *v1alpha1.Installation, operation *operationRecord) {
 		st.Message = "uninstalling"
 	}
 	setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(v1alpha1.PhaseUninstalling), "being uninstalled")
-	st.LastOperation = operation.status()
+	if operation.ID != "" {
+		st.LastRequest = operation.ID
+	}
+	recordOperation(st, operation)
 }
 
 func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation, operation *operationRecord, failure error) error {
@@ -104,10 +111,11 @@ func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation
 	klog.FromContext(ctx).Info("Could not leave the target", "integration", i.Spec.Integration, "target", i.TargetName(),
 		"reason", reason, "err", message, "attempt", failures, "nextRetry", retry)
 	c.Events.Eventf(i, nil, "Warning", string(reason), "Uninstall", "%s", message)
+	c.say(i, "uninstall failed: %s: %s; the next attempt is at %s", reason, message, retry.UTC().Format("15:04:05 MST"))
 	operation.end()
 	operation.Outcome, operation.Message = v1alpha1.OperationFailed, message
 	return c.write(ctx, i, func(i *v1alpha1.Installation) {
-		i.Status.LastOperation = operation.status()
+		recordOperation(&i.Status, operation)
 		i.Status.Failures = failures
 		i.Status.NextRetryTime = &metav1.Time{Time: retry.Truncate(time.Second)}
 		i.Status.Message = status.Shorten(fmt.Sprintf("attempt %d to uninstall failed: %s; the next is at %s; "+

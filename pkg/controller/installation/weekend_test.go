@@ -34,6 +34,8 @@ const anyKubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"c",
 type scripted struct {
 	applyErr, rollbackErr error
 	applies, rollbacks    atomic.Int32
+	// during, if set, is called in a rollback.
+	during func(context.Context) error
 }
 
 func (s *scripted) Apply(_ context.Context, _ *cluster.Connection, req installer.Request) (installer.Result, error) {
@@ -42,9 +44,22 @@ func (s *scripted) Apply(_ context.Context, _ *cluster.Connection, req installer
 	return installer.Result{Changed: true, Releases: []v1alpha1.ReleaseStatus{{Name: "app", Namespace: "app", Version: version}}}, s.applyErr
 }
 
-func (s *scripted) Rollback(_ context.Context, _ *cluster.Connection, req installer.Request) (installer.Result, error) {
+func (s *scripted) Rollback(ctx context.Context, _ *cluster.Connection, req installer.Request) (installer.Result, error) {
 	s.rollbacks.Add(1)
-	return installer.Result{Changed: true, Releases: req.Recorded}, s.rollbackErr
+	if s.during != nil {
+		return installer.Result{}, s.during(ctx)
+	}
+	if req.To == nil {
+		return installer.Result{Changed: true, Releases: req.Recorded}, s.rollbackErr
+	}
+	to := *req.To
+	if to.Number == 0 {
+		to.Number = 1
+	}
+	if s.rollbackErr != nil && installer.ReasonOf(s.rollbackErr) == installer.ReasonRevisionNotFound {
+		return installer.Result{Releases: req.Recorded}, s.rollbackErr
+	}
+	return installer.Result{Changed: true, Releases: []v1alpha1.ReleaseStatus{{Name: "app", Namespace: "app", Version: "1.0.0"}}, To: to}, s.rollbackErr
 }
 
 // Objects cannot tell: that has nothing probed, which would need a target.
@@ -81,6 +96,11 @@ func (noMetrics) InstallFailed(string, string, string) {}
 func (noMetrics) DriftFound(string, int)               {}
 func (noMetrics) DriftCorrected(string, int)           {}
 
+// linesSaid keeps what was said, for a test to look at.
+type linesSaid struct{ lines []string }
+
+func (l *linesSaid) Say(_ types.NamespacedName, line string) { l.lines = append(l.lines, line) }
+
 // simulation runs the controller over one Installation in simulated time.
 type simulation struct {
 	t          *testing.T
@@ -88,6 +108,7 @@ type simulation struct {
 	installer  *scripted
 	objects    cache.Indexer
 	key        types.NamespacedName
+	log        linesSaid
 	again      time.Duration
 	work       bool
 }
@@ -119,7 +140,9 @@ func simulate(t *testing.T) *simulation {
 		Installers:    map[v1alpha1.InstallMethod]installer.Installer{v1alpha1.InstallMethodHelm: s.installer},
 		Sources:       noSources{},
 		Events:        &events.FakeRecorder{},
+		Integrations:  listers.NewIntegrationLister(cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})),
 		Metrics:       noMetrics{},
+		Log:           &s.log,
 		Slots:         2,
 		Probe:         func(_ types.NamespacedName, after time.Duration) { s.again = after },
 		Work:          func(types.NamespacedName) { s.work = true },

@@ -57,7 +57,7 @@ func aggregate(integration *v1alpha1.Integration, wanted selection, installation
 func phaseOf(installation *v1alpha1.Installation) v1alpha1.Phase { return installation.PresentPhase() }
 
 func isInstalled(installation *v1alpha1.Installation) bool {
-	return installation.Spec.WaitsFor == "" && installation.Status.ObservedGeneration == installation.Generation &&
+	return installation.Spec.WaitsFor == "" && installation.Status.Hold == nil && installation.Status.ObservedGeneration == installation.Generation &&
 		status.IsTrue(installation.Status.Conditions, v1alpha1.ConditionInstalled)
 }
 
@@ -93,6 +93,9 @@ func sumUp(integration *v1alpha1.Integration, wanted selection, sorted []*v1alph
 		}
 	}
 	if text := notable(sorted); text != "" {
+		parts = append(parts, text)
+	}
+	if text := rolledBack(sorted); text != "" {
 		parts = append(parts, text)
 	}
 	if text := progress.plan.Message; text != "" {
@@ -132,6 +135,27 @@ func notable(sorted []*v1alpha1.Installation) string {
 		return text
 	}
 	return ""
+}
+
+// rolledBack says on which clusters somebody had an earlier revision brought
+// back, which runs there in place of what the spec asks for; empty for none.
+func rolledBack(sorted []*v1alpha1.Installation) string {
+	text, more := "", 0
+	for _, installation := range sorted {
+		hold := installation.Status.Hold
+		switch {
+		case hold == nil || phaseOf(installation) != v1alpha1.PhaseRunning:
+			// Any other phase comes with a message that says it.
+		case text == "":
+			text = fmt.Sprintf("%s: rolled back to revision %d by %s", installation.TargetName(), hold.Revision, hold.RequestedBy)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
 }
 
 // outdated tells whether an Installation runs what was asked for before.

@@ -42,6 +42,9 @@ func (c *Controller) ask(ctx context.Context, integration *v1alpha1.Integration)
 func (a asked) on(target string, existing *v1alpha1.Installation) v1alpha1.InstallationSpec {
 	spec := *a.spec.DeepCopy()
 	setTarget(&spec, a.namespace, target)
+	if existing != nil {
+		spec.Operation = existing.Spec.Operation
+	}
 	if a.sourcesUnknown && existing != nil {
 		spec.SourcesDigest = existing.Spec.SourcesDigest
 	}

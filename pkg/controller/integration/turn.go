@@ -88,6 +88,11 @@ func turnOf(name string, target *v1alpha1.IntegrationTarget, installation *v1alp
 		return turn
 	}
 	turn.State = stateOf(installation, turn.Begun)
+	if turn.Begun && installation.Status.Hold != nil && turn.State == rollout.Ready {
+		// Somebody took the change back there, on purpose: that is no failure of
+		// it, nobody waits for it, and it is no proof that the change is good.
+		turn.State = rollout.Unreachable
+	}
 	if turn.Begun && turn.State != rollout.Unreachable && !current(installation, spec) {
 		turn.State = rollout.Progressing
 	}
@@ -167,6 +172,8 @@ func heldBack(spec v1alpha1.InstallationSpec, existing *v1alpha1.Installation, w
 func keepWhatRuns(spec, present v1alpha1.InstallationSpec) v1alpha1.InstallationSpec {
 	present = *present.DeepCopy()
 	spec.Config, spec.SourcesDigest, spec.WaitsFor = present.Config, present.SourcesDigest, present.WaitsFor
+	// It is none of this controller's: the API server keeps it.
+	spec.Operation = present.Operation
 	if spec.AutoInstall == nil || present.AutoInstall == nil {
 		spec.AutoInstall = present.AutoInstall
 		return spec

@@ -31,6 +31,8 @@ type step struct {
 	archive  archive
 	// waiting, if set, is called ahead of every wait for what was applied.
 	waiting func()
+	// say tells what is done.
+	say func(format string, args ...any)
 }
 
 // Apply implements installer.Installer. Everything is looked up, decided and
@@ -48,7 +50,7 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 	}
 	steps := make([]*step, len(releases))
 	for n, w := range releases {
-		steps[n] = &step{wanted: w, waiting: req.Waiting}
+		steps[n] = &step{wanted: w, waiting: req.Waiting, say: req.Say}
 	}
 	err = i.look(ctx, conn, steps)
 	if err != nil {
@@ -81,6 +83,7 @@ func (i *Installer) look(ctx context.Context, conn *cluster.Connection, steps []
 		if s.decision.action == actionNone || s.decision.action == actionClaim {
 			continue
 		}
+		s.say("getting chart %s for %s", s.wish.chart, s.doing())
 		var err error
 		if s.archive, err = i.sources.get(ctx, s.ref()); err != nil {
 			return classify(ctx, err, "getting chart "+s.wish.chart, s.redact)
@@ -145,9 +148,10 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	}
 	r := rollout{chart: loaded, archive: s.archive.data, values: s.wish.values, policy: s.policy, labels: ownerLabels(s.wish.owner, s.decision.adopted)}
 
+	s.say("%s of %s: chart %s %s", s.decision.action, doing, s.wish.chart, s.archive.version)
 	if s.decision.action == actionReinstall {
 		o := i.newOperation(ctx, conn, s.name, s.redact)
-		o.client.beforeWait = s.waits(free)
+		o.tell(s, free)
 		err := o.uninstall()
 		o.close()
 		if err != nil {
@@ -156,8 +160,9 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	}
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
-	o.client.beforeWait = s.waits(free)
+	o.tell(s, free)
 	if s.decision.recover {
+		s.say("taking up revision %d, whose process ended", s.observed.revisions[len(s.observed.revisions)-1].number)
 		if err := o.recoverPending(s.observed.revisions); err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
 		}

@@ -46,7 +46,9 @@ type kubeClient struct {
 	foreign kube.ResourceList
 	// beforeWait, if set, is called ahead of every wait.
 	beforeWait func()
-	failure    error
+	// progress, if set, is told line by line what is done.
+	progress func(string)
+	failure  error
 }
 
 var (
@@ -66,6 +68,12 @@ func newKubeClient(ctx context.Context, conn *cluster.Connection, getter generic
 func (c *kubeClient) waiting() {
 	if c.beforeWait != nil {
 		c.beforeWait()
+	}
+}
+
+func (c *kubeClient) tell(format string, args ...any) {
+	if c.progress != nil {
+		c.progress(fmt.Sprintf(format, args...))
 	}
 }
 
@@ -130,6 +138,9 @@ func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
 		}
 		result, err = c.Client.Create(resources)
 	}
+	if err == nil {
+		c.tell("objects created: %d", len(resources))
+	}
 	return result, c.keep(err)
 }
 
@@ -140,6 +151,9 @@ func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (*ku
 		return &kube.Result{}, c.keep(err)
 	}
 	result, err := c.Client.Update(original, target, force)
+	if err == nil {
+		c.tell("objects applied: %d, of which %d created and %d updated; %d deleted", len(target), len(result.Created), len(result.Updated), len(result.Deleted))
+	}
 	return result, c.keep(err)
 }
 
@@ -179,8 +193,11 @@ func (c *kubeClient) Wait(resources kube.ResourceList, _ time.Duration) error {
 		}
 	}
 	c.waiting()
-	err := health.Wait(c.ctx, c.conn, ids, health.WaitOptions{})
+	err := health.Wait(c.ctx, c.conn, ids, health.WaitOptions{OnProgress: c.progress})
 	if err == nil {
+		if len(ids) > 0 {
+			c.tell("objects ready: %d", len(ids))
+		}
 		return nil
 	}
 	if c.ctx.Err() != nil && !errors.Is(context.Cause(c.ctx), errTimeout) {
@@ -226,6 +243,7 @@ func (c *kubeClient) WaitForDelete(resources kube.ResourceList, _ time.Duration)
 func (c *kubeClient) WatchUntilReady(resources kube.ResourceList, _ time.Duration) error {
 	c.waiting()
 	for _, info := range resources {
+		c.tell("running the hook %s", describe(info))
 		if err := waitForHook(c.ctx, c.conn, info); err != nil {
 			return c.keep(err)
 		}

@@ -62,6 +62,13 @@ func newOperation(ctx context.Context, conn *cluster.Connection, rel releaseName
 
 func (o *operation) close() { o.stop() }
 
+// tell has the operation say what it does as its step says it, and give back its
+// turn ahead of every wait.
+func (o *operation) tell(s *step, free func()) {
+	o.client.beforeWait = s.waits(free)
+	o.client.progress = func(line string) { s.say("%s", o.redact.text(line)) }
+}
+
 // do runs an action of Helm, and returns soon after the context ends: nothing
 // that the action does then reaches the target.
 func (o *operation) do(doing string, run func() error) error {
@@ -169,8 +176,12 @@ func (o *operation) applyCRDs(crds []crd, policy v1alpha1.CRDPolicy) error {
 	if len(crds) == 0 {
 		return nil
 	}
+	o.client.tell("applying CRDs: %d", len(crds))
 	err := applyCRDs(o.ctx, o.conn, crds, policy, o.release)
 	o.caps.forget(o.conn)
+	if err == nil {
+		o.client.tell("CRDs established: %d", len(crds))
+	}
 	return classify(o.ctx, err, "installing its CRDs", o.redact)
 }
 

@@ -31,6 +31,9 @@ func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req 
 	if err != nil {
 		return installer.Result{Releases: req.Recorded}, err
 	}
+	if req.To != nil {
+		return i.rollBackTo(ctx, conn, req, steps, dropped)
+	}
 	changed, err := i.rollBack(ctx, conn, req, steps)
 	return i.result(ctx, conn, req, steps, dropped, changed), installer.RollbackError(err)
 }
@@ -59,7 +62,7 @@ func planRollback(req installer.Request) ([]*step, []v1alpha1.ReleaseStatus, err
 		for _, r := range recorded(req, w.name) {
 			w.wish.recorded, w.wish.adopted = true, r.Adopted
 		}
-		releases, steps = append(releases, w), append(steps, &step{wanted: w, waiting: req.Waiting})
+		releases, steps = append(releases, w), append(steps, &step{wanted: w, waiting: req.Waiting, say: req.Say})
 	}
 	return steps, unwanted(req, releases), nil
 }
@@ -104,9 +107,10 @@ func (i *Installer) bringBack(ctx context.Context, conn *cluster.Connection, s *
 		return err
 	}
 	defer free()
+	s.say("rolling back %s to revision %d", s.doing(), way.to)
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
-	o.client.beforeWait = s.waits(free)
+	o.tell(s, free)
 	if way.recover {
 		if err := o.recoverPending(way.revisions); err != nil {
 			return err
@@ -122,7 +126,7 @@ func (s *step) doing() string {
 // rollBack makes a new revision of a good one. What was asked for, and the values
 // of the good one, are kept out of messages.
 func (o *operation) rollBack(way wayBack, labels map[string]string, asked map[string]any) error {
-	newest := way.revisions[len(way.revisions)-1].number
+	newest := way.revisions[len(way.revisions)-1]
 	good, err := o.config.Releases.Get(o.release.Name, way.to)
 	if err != nil {
 		return classify(o.ctx, err, fmt.Sprintf("reading revision %d", way.to), o.redact)
@@ -131,7 +135,10 @@ func (o *operation) rollBack(way wayBack, labels map[string]string, asked map[st
 	if err := o.burial(way.revisions[:len(way.revisions)-1]); err != nil {
 		return err
 	}
-	o.client.goingBack, o.driver.failed = true, newest
+	o.client.goingBack = true
+	if newest.status != release.StatusDeployed {
+		o.driver.failed = newest.number
+	}
 	// The labels of the good one are from its time: it may have had no owner.
 	o.driver.prepare = func(rel *release.Release) error {
 		all := maps.Clone(labels)

@@ -37,6 +37,7 @@ func TestRollback(t *testing.T) {
 		"nothing":              b.testNothingToRollBack,
 		"adopted":              b.testRollbackOfAdopted,
 		"between two writes":   b.testBetweenTwoWrites,
+		"a chosen revision":    b.testRollbackToChosen,
 		"values that are gone": b.testRollbackWithoutValues,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,7 +73,13 @@ func (r *release) writeApplied(ctx context.Context, secret *corev1.Secret) error
 	if key := snapshotKey(r.stored.Good); secret != nil && r.stored.Good != r.record.Digest && secret.Data[key] != nil {
 		good[key] = secret.Data[key]
 	}
-	data := fitting(map[string][]byte{snapshotKey(r.record.Digest): packed}, good)
+	candidates := []map[string][]byte{{snapshotKey(r.record.Digest): packed}, good}
+	for _, former := range r.stored.Former {
+		if key := snapshotKey(former.Digest); secret != nil && former.Digest != r.record.Digest && former.Digest != r.stored.Good && secret.Data[key] != nil {
+			candidates = append(candidates, map[string][]byte{key: secret.Data[key]})
+		}
+	}
+	data := fitting(candidates...)
 
 	secrets := r.conn.Kubernetes().CoreV1().Secrets(r.namespace)
 	switch {

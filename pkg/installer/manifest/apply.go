@@ -61,9 +61,13 @@ func (r *release) apply(ctx context.Context) (changed bool, err error) {
 	if err := r.keepApplied(ctx); err != nil {
 		return true, err
 	}
-	for s := stageCRDs; s < stageCount; s++ {
+	for s, applied := stageCRDs, 0; s < stageCount; s++ {
 		if err := r.applyStage(ctx, s); err != nil {
 			return true, err
+		}
+		if n := r.inStage(s); n > 0 {
+			applied += n
+			r.say("applied %d of %d objects", applied, len(r.items)-r.inStage(stageNamespaces))
 		}
 	}
 	unwanted := without(former.Objects, r.refs())
@@ -145,7 +149,7 @@ func (r *release) makeNamespaces(ctx context.Context, seen sight) error {
 func (r *release) begin(ctx context.Context, former inventory) error {
 	next := inventory{
 		Source: r.record.Source, Version: r.record.Version,
-		Digest: former.Digest, Applying: r.record.Digest, Good: former.Good, Revision: former.Revision,
+		Digest: former.Digest, Applying: r.record.Digest, Good: former.Good, Revision: former.Revision, Former: former.Former,
 	}
 	r.record.Objects = nil
 	for _, it := range r.items {
@@ -163,8 +167,18 @@ func (r *release) finish(ctx context.Context, former inventory) error {
 	if former.Digest != r.record.Digest {
 		r.record.Revision++
 	}
+	r.record.Former = former.succeeded(r.record.Digest)
 	done := r.record
 	return r.write(ctx, &done)
+}
+
+func (r *release) inStage(s stage) (n int) {
+	for _, it := range r.items {
+		if stageOf(it.ref.GroupKind) == s {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *release) applyStage(ctx context.Context, s stage) error {
@@ -185,7 +199,8 @@ func (r *release) applyStage(ctx context.Context, s stage) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if s == stageCRDs {
+	if n := r.inStage(s); s == stageCRDs && n > 0 {
+		r.say("waiting until CRDs are established: %d", n)
 		return r.waitForCRDs(ctx)
 	}
 	return nil

@@ -41,6 +41,7 @@ func TestOnCluster(t *testing.T) {
 		{"nothing to roll back", testNothingToRollBack},
 		{"many failures", testManyFailures},
 		{"rollback killed", testRollbackKilled},
+		{"rollback to a chosen revision", testRollbackTo},
 		{"what an older KSIT left", testOlder},
 		{"disown", testDisown},
 		{"adopted and unwanted", testRemoveAdopted},

@@ -74,6 +74,7 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 }
 
 func (i *Installer) apply(ctx context.Context, r *release, req installer.Request) (changed bool, err error) {
+	r.say("getting the manifests")
 	content, err := i.load(ctx, req)
 	if err != nil {
 		return false, err
@@ -107,9 +108,10 @@ func waitReady(ctx context.Context, r *release, waiting func()) error {
 	if waiting != nil {
 		waiting()
 	}
-	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{}); err != nil {
+	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{OnProgress: r.progress}); err != nil {
 		return &installer.Error{Reason: installer.ReasonNotReady, Err: err}
 	}
+	r.say("objects ready: %d", len(r.items))
 	return nil
 }
 

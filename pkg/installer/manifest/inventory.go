@@ -52,7 +52,10 @@ type inventory struct {
 	Good string
 	// Revision counts the applies of different content.
 	Revision int64
-	Objects  []entry
+	// Former are the revisions before the present one that went through, the
+	// newest first.
+	Former  []formerRevision
+	Objects []entry
 }
 
 // entry is one object of an inventory.
@@ -153,6 +156,13 @@ func (r *release) write(ctx context.Context, v *inventory) error {
 		"revision": strconv.FormatInt(v.Revision, 10),
 		"count":    strconv.Itoa(len(v.Objects)),
 	}
+	if len(v.Former) > 0 {
+		former, err := json.Marshal(v.Former)
+		if err != nil {
+			return fmt.Errorf("writing the former revisions: %w", err)
+		}
+		cm.Data["former"] = string(former)
+	}
 	cm.BinaryData = map[string][]byte{objectsKey: objects}
 	configMaps := r.conn.Kubernetes().CoreV1().ConfigMaps(r.namespace)
 	if r.configMap == nil {
@@ -196,6 +206,12 @@ func decodeInventory(cm *corev1.ConfigMap) (*inventory, error) {
 	var err error
 	if v.Revision, err = strconv.ParseInt(cm.Data["revision"], 10, 64); err != nil {
 		return nil, errors.New("its revision is no number")
+	}
+	if former := cm.Data["former"]; former != "" {
+		// Without them there is less to go back to, and nothing else is lost.
+		if json.Unmarshal([]byte(former), &v.Former) != nil || len(v.Former) > maxFormer {
+			v.Former = nil
+		}
 	}
 	reader, err := gzip.NewReader(bytes.NewReader(cm.BinaryData[objectsKey]))
 	if err != nil {

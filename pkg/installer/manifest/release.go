@@ -57,6 +57,9 @@ type release struct {
 	// keepCRDs has an apply leave the CRDs that are there as they are.
 	keepCRDs bool
 
+	// progress, if set, is told line by line what is done.
+	progress func(line string)
+
 	// record becomes the inventory; items are what it names, in their order.
 	record inventory
 	items  []*item
@@ -73,12 +76,20 @@ type release struct {
 // requested is the one release of a request.
 func requested(conn *cluster.Connection, req installer.Request) *release {
 	r := newRelease(conn, req.Owner, req.Namespace, req.Owner.Integration)
+	r.progress = req.Progress
 	r.refuseFound = req.AutoInstall != nil && req.AutoInstall.AdoptionPolicy == v1alpha1.AdoptionPolicyRefuse
 	return r
 }
 
 func newRelease(conn *cluster.Connection, owner installer.Owner, namespace, name string) *release {
 	return &release{conn: conn, owner: owner, namespace: namespace, name: name, kinds: newKinds(conn.RESTMapper())}
+}
+
+// say tells what is done.
+func (r *release) say(format string, args ...any) {
+	if r.progress != nil {
+		r.progress(fmt.Sprintf(format, args...))
+	}
 }
 
 // manager owns the fields that are applied. For what is shared it is one for

@@ -20,8 +20,15 @@ func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req 
 	ctx, cancel := withTimeout(ctx, req.Timeout)
 	defer cancel()
 	r := requested(conn, req)
-	changed, err := r.rollBack(ctx, req.Waiting)
-	result := installer.Result{Releases: r.status(), Changed: changed}
+	var to installer.Revision
+	var changed bool
+	var err error
+	if req.To != nil {
+		to, changed, err = r.rollBackTo(ctx, *req.To, req.Waiting)
+	} else {
+		changed, err = r.rollBack(ctx, req.Waiting)
+	}
+	result := installer.Result{Releases: r.status(), Changed: changed, To: to}
 	for _, recorded := range req.Recorded {
 		if !r.known || recorded.Name != r.name || recorded.Namespace != r.namespace {
 			result.Releases = append(result.Releases, recorded)
@@ -41,10 +48,21 @@ func (r *release) rollBack(ctx context.Context, waiting func()) (changed bool, e
 	if err != nil {
 		return false, err
 	}
+	if changed, err = r.applyFormer(ctx, objects, r.stored.Good, waiting); err != nil {
+		return changed, err
+	}
+	klog.FromContext(ctx).V(2).Info("Rolled back manifests", "target", r.conn.Name(), "namespace", r.namespace, "release", r.name,
+		"revision", r.stored.Revision)
+	return changed, nil
+}
+
+// applyFormer applies the objects of a revision with a digest, and waits for
+// them.
+func (r *release) applyFormer(ctx context.Context, objects []*unstructured.Unstructured, digest string, waiting func()) (changed bool, err error) {
 	if err := r.prepare(objects); err != nil {
 		return false, err
 	}
-	if r.record.Digest != r.stored.Good {
+	if r.record.Digest != digest {
 		return false, installer.Terminalf(installer.ReasonNothingToRollBack,
 			"what the Secret %s/%s has of the last revision that went through was changed since: nothing was applied", r.namespace, r.appliedName())
 	}
@@ -52,12 +70,7 @@ func (r *release) rollBack(ctx context.Context, waiting func()) (changed bool, e
 	if changed, err = r.apply(ctx); err != nil {
 		return changed, err
 	}
-	if err := waitReady(ctx, r, waiting); err != nil {
-		return changed, err
-	}
-	klog.FromContext(ctx).V(2).Info("Rolled back manifests", "target", r.conn.Name(), "namespace", r.namespace, "release", r.name,
-		"revision", r.stored.Revision)
-	return changed, nil
+	return changed, waitReady(ctx, r, waiting)
 }
 
 // lastGood returns the objects of the last revision that went through, and takes
@@ -75,12 +88,17 @@ func (r *release) lastGood(ctx context.Context) ([]*unstructured.Unstructured, e
 			"the last revision that went through is not in the Secret %s/%s: it takes more than %d KiB packed, together with the present one, or KSIT may not write the Secret, or somebody removed it",
 			r.namespace, r.appliedName(), maxSnapshotBytes>>10)
 	}
+	return r.take(s), nil
+}
+
+// take takes down where a revision came from, and returns its objects.
+func (r *release) take(s *snapshot) []*unstructured.Unstructured {
 	r.record.Source, r.record.Version = s.Source, s.Version
 	objects := make([]*unstructured.Unstructured, 0, len(s.Objects))
 	for _, content := range s.Objects {
 		objects = append(objects, &unstructured.Unstructured{Object: content})
 	}
-	return objects, nil
+	return objects
 }
 
 // promote notes that the revision which stands went through: its objects were

@@ -245,3 +245,49 @@ func testOlder(t *testing.T, tg *target) {
 	tg.wantValues(map[string]string{"a": "1"})
 	tg.mustUninstall(release)
 }
+
+// testRollbackTo goes back and forth between revisions that went through.
+func testRollbackTo(t *testing.T, tg *target) {
+	revision := func(value string) installer.Request { return request(configMap("a", value)) }
+	for _, value := range []string{"1", "2", "3"} {
+		tg.mustApply(revision(value))
+	}
+	to := func(number int64) installer.Request {
+		req := revision("3")
+		req.To = &installer.Revision{Number: number}
+		return req
+	}
+	back := tg.mustRollBack(to(1))
+	tg.wantValues(map[string]string{"a": "1"})
+	if back.Revision != 4 {
+		t.Errorf("rolled back to %+v", back)
+	}
+	result, err := tg.rollBack(to(0))
+	if err != nil || result.To != (installer.Revision{Release: "app", Number: 3}) {
+		t.Errorf("the one before: %+v, %v", result, err)
+	}
+	tg.wantValues(map[string]string{"a": "3"})
+	if result, err := tg.rollBack(to(5)); err != nil || result.Changed {
+		t.Errorf("to what stands: %+v, %v", result, err)
+	}
+
+	// From one that does not go through.
+	tg.mustFail(request(configMap("a", "4") + configMap("b", "4") + failing))
+	if result, err = tg.rollBack(to(0)); err != nil || result.To.Number != 5 {
+		t.Errorf("from one that failed: %+v, %v", result, err)
+	}
+	tg.wantValues(map[string]string{"a": "3", "b": ""})
+
+	tg.count(nil)
+	for _, wrong := range []installer.Revision{{Number: 99}, {Release: "other", Number: 1}} {
+		req := to(0)
+		req.To = &wrong
+		if result, err := tg.rollBack(req); installer.ReasonOf(err) != installer.ReasonRevisionNotFound || result.Changed || len(tg.written()) > 0 {
+			t.Errorf("to %+v: %+v, %v, writes %v", wrong, result, err, tg.written())
+		}
+	}
+	req := to(99)
+	if _, err := tg.rollBack(req); !strings.Contains(fmt.Sprint(err), "(the present), 4, 3") {
+		t.Errorf("it does not say what there is: %v", err)
+	}
+}

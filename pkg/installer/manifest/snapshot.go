@@ -76,10 +76,9 @@ func decodeSnapshot(packed []byte) (snapshot, error) {
 	return s, nil
 }
 
-// fitting returns which revisions are kept when a new one comes beside the last
-// that went through: both, or where they do not fit together the new one, or
-// where that does not fit by itself the other one.
-func fitting(current, good map[string][]byte) map[string][]byte {
+// fitting returns which revisions are kept, of those that are given in the order
+// of their worth, the new one first: each that fits beside those before it.
+func fitting(candidates ...map[string][]byte) map[string][]byte {
 	size := func(m map[string][]byte) (n int) {
 		for _, packed := range m {
 			n += len(packed)
@@ -87,7 +86,7 @@ func fitting(current, good map[string][]byte) map[string][]byte {
 		return n
 	}
 	fit := map[string][]byte{}
-	for _, candidate := range []map[string][]byte{current, good} {
+	for _, candidate := range candidates {
 		if size(fit)+size(candidate) <= maxSnapshotBytes {
 			maps.Copy(fit, candidate)
 		}

@@ -24,7 +24,10 @@ func ValidateInstallationStatusUpdate(installation *ksit.Installation) field.Err
 	errs = append(errs, validateLengths(path,
 		text{"appliedDigest", status.AppliedDigest, maxDigestLength},
 		text{"attemptedDigest", status.AttemptedDigest, maxDigestLength},
+		text{"lastRequest", status.LastRequest, maxRequestID},
 		text{"values", status.Values, v1alpha1.MaxStatusValues})...)
+	errs = append(errs, validateOperations(status.Operations, path.Child("operations"))...)
+	errs = append(errs, validateHold(status.Hold, path.Child("hold"))...)
 	if status.LastOperation != nil {
 		errs = append(errs, validateOperation(status.LastOperation, path.Child("lastOperation"))...)
 	}
@@ -109,15 +112,4 @@ func validateDrifted(resources []ksit.DriftedResource, path *field.Path) field.E
 		}
 	}
 	return errs
-}
-
-func validateOperation(operation *ksit.Operation, path *field.Path) field.ErrorList {
-	errs := validateEnum(operation.Type, path.Child("type"), []ksit.OperationType{
-		ksit.OperationInstall, ksit.OperationUpgrade, ksit.OperationUninstall, ksit.OperationRollback, ksit.OperationCorrect})
-	errs = append(errs, validateEnum(operation.Outcome, path.Child("outcome"), []ksit.OperationOutcome{
-		ksit.OperationRunning, ksit.OperationSucceeded, ksit.OperationFailed})...)
-	if operation.StartedAt.IsZero() {
-		errs = append(errs, field.Required(path.Child("startedAt"), "when it began"))
-	}
-	return append(errs, validateMessage(operation.Message, path.Child("message"))...)
 }

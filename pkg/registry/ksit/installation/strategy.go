@@ -41,18 +41,21 @@ func NewStrategy(typer runtime.ObjectTyper) Strategy {
 	return Strategy{Strategy: resource.NewStrategy(typer)}
 }
 
-// PrepareForCreate clears the status.
+// PrepareForCreate clears the status, and what only a subresource may ask for.
 func (Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	installation := obj.(*ksit.Installation)
 	installation.Status = ksit.InstallationStatus{}
+	installation.Spec.Operation = nil
 	installation.Generation = 1
 	resource.NormaliseValuesObject(installation.Spec.AutoInstall)
 }
 
-// PrepareForUpdate keeps the status, and counts a change of the spec.
+// PrepareForUpdate keeps the status and what was asked for through a subresource,
+// and counts a change of the spec.
 func (Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	installation, before := obj.(*ksit.Installation), old.(*ksit.Installation)
 	installation.Status = before.Status
+	installation.Spec.Operation = before.Spec.Operation
 	resource.NormaliseValuesObject(installation.Spec.AutoInstall)
 	if !apiequality.Semantic.DeepEqual(installation.Spec, before.Spec) {
 		installation.Generation = before.Generation + 1
@@ -79,7 +82,7 @@ func (Strategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object
 
 // GetResetFields names what a write of the object does not change.
 func (Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return resource.ResetFields(resource.Path{"status"})
+	return resource.ResetFields(resource.Path{"status"}, resource.Path{"spec", "operation"})
 }
 
 const (

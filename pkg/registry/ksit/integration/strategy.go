@@ -47,6 +47,7 @@ func (Strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	integration := obj.(*ksit.Integration)
 	integration.Status = ksit.IntegrationStatus{TargetsRequestedBy: requester(ctx)}
 	integration.Generation = 1
+	resource.NoteRequester(ctx, integration, nil)
 	fillDefaults(integration, nil)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)
 }
@@ -60,6 +61,7 @@ func (Strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	if !sameTargets(&integration.Spec, &before.Spec) {
 		integration.Status.TargetsRequestedBy = requester(ctx)
 	}
+	resource.NoteRequester(ctx, integration, before)
 	dropLeftovers(integration.Spec.AutoInstall, before.Spec.AutoInstall, integration.Spec.Type)
 	fillDefaults(integration, before)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)
@@ -94,7 +96,7 @@ func (Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []s
 
 // GetResetFields names what a write of the object does not change.
 func (Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return resource.ResetFields(resource.Path{"status"})
+	return resource.ResetFields(resource.Path{"status"}, resource.RequesterPath())
 }
 
 const (

@@ -255,7 +255,10 @@ func TestResetFields(t *testing.T) {
 		got  map[fieldpath.APIVersion]*fieldpath.Set
 		want []fieldpath.Path
 	}{
-		"spec": {strategy.GetResetFields(), []fieldpath.Path{fieldpath.MakePathOrDie("status")}},
+		"spec": {strategy.GetResetFields(), []fieldpath.Path{
+			fieldpath.MakePathOrDie("status"),
+			fieldpath.MakePathOrDie("metadata", "annotations", "ksit.io/reconcile-requested-by"),
+		}},
 		"status": {NewStatusStrategy(strategy).GetResetFields(), []fieldpath.Path{
 			fieldpath.MakePathOrDie("spec"),
 			fieldpath.MakePathOrDie("metadata", "labels"),

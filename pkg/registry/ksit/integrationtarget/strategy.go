@@ -43,19 +43,21 @@ func NewStrategy(typer runtime.ObjectTyper) Strategy {
 
 // PrepareForCreate clears the status, and names the cluster after an object
 // whose own name was only just generated.
-func (Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+func (Strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	target := obj.(*ksit.IntegrationTarget)
 	target.Status = ksit.IntegrationTargetStatus{}
 	target.Generation = 1
+	resource.NoteRequester(ctx, target, nil)
 	if target.Spec.ClusterName == "" {
 		target.Spec.ClusterName = target.Name
 	}
 }
 
 // PrepareForUpdate keeps the status, and counts a change of the spec.
-func (Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+func (Strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	target, before := obj.(*ksit.IntegrationTarget), old.(*ksit.IntegrationTarget)
 	target.Status = before.Status
+	resource.NoteRequester(ctx, target, before)
 	if !apiequality.Semantic.DeepEqual(target.Spec, before.Spec) {
 		target.Generation = before.Generation + 1
 	}
@@ -87,7 +89,7 @@ func (Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []s
 
 // GetResetFields names what a write of the object does not change.
 func (Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return resource.ResetFields(resource.Path{"status"})
+	return resource.ResetFields(resource.Path{"status"}, resource.RequesterPath())
 }
 
 const (

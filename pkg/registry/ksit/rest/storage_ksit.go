@@ -13,6 +13,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/scheme"
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	installationstorage "ksit.io/ksit/pkg/registry/ksit/installation/storage"
+	"ksit.io/ksit/pkg/registry/ksit/installationlog"
 	"ksit.io/ksit/pkg/registry/ksit/integration"
 	integrationstorage "ksit.io/ksit/pkg/registry/ksit/integration/storage"
 	targetstorage "ksit.io/ksit/pkg/registry/ksit/integrationtarget/storage"
@@ -26,6 +27,9 @@ type StorageProvider struct {
 	TargetProxy targetstorage.Proxy
 	// Live looks at clusters. Without it there are no subresources that do.
 	Live *Live
+	// Stopping, if set, is closed when the server begins to shut down: streams
+	// end then.
+	Stopping <-chan struct{}
 }
 
 // Live looks at clusters, and at what is installed there, while a caller waits.
@@ -66,6 +70,7 @@ func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOption
 	if p.TargetProxy != nil {
 		resources["integrationtargets/proxy"] = targetstorage.NewProxyREST(targets.IntegrationTarget, p.TargetProxy)
 	}
+	resources["integrationtargets/reconcile"] = targets.Reconcile
 
 	integrations, err := integrationstorage.New(set.Scheme, getter)
 	if err != nil {
@@ -73,9 +78,15 @@ func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOption
 	}
 	resources["integrations"] = integrations.Integration
 	resources["integrations/status"] = integrations.Status
+	resources["integrations/reconcile"] = integrations.Reconcile
 
-	installations, err := installationstorage.New(set.Scheme, getter)
+	logs, err := installationlog.NewStore(set.Scheme, getter)
 	if err != nil {
+		return nil, err
+	}
+	installations, err := installationstorage.New(set.Scheme, getter, logs.Delete)
+	if err != nil {
+		logs.Destroy()
 		return nil, err
 	}
 	resources["installations"] = installations.Installation
@@ -89,5 +100,8 @@ func (p StorageProvider) newResources(set *scheme.Set, getter generic.RESTOption
 		resources["installations/diff"] = installationstorage.NewDiff(installations, integrations.Integration,
 			integration.NewStrategy(set.Scheme), set.Scheme, p.Live.Installations)
 	}
+	resources["installations/reconcile"] = installations.Reconcile
+	resources["installations/rollback"] = installations.Rollback
+	resources["installations/"+installationlog.Subresource] = installationlog.NewREST(logs, installations.Installation, p.Stopping)
 	return resources, nil
 }

@@ -37,9 +37,10 @@ func TestResources(t *testing.T) {
 		t.Cleanup(resource.Destroy)
 	}
 	want := []string{
-		"installations", "installations/diff", "installations/health", "installations/history", "installations/manifest", "installations/status",
-		"integrations", "integrations/status",
-		"integrationtargets", "integrationtargets/health", "integrationtargets/status",
+		"installations", "installations/diff", "installations/health", "installations/history", "installations/log", "installations/manifest",
+		"installations/reconcile", "installations/rollback", "installations/status",
+		"integrations", "integrations/reconcile", "integrations/status",
+		"integrationtargets", "integrationtargets/health", "integrationtargets/reconcile", "integrationtargets/status",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(resources))); diff != "" {
 		t.Errorf("resources (-want +got)\n%s", diff)
@@ -48,7 +49,8 @@ func TestResources(t *testing.T) {
 		t.Errorf("versions (-want +got)\n%s", diff)
 	}
 	for name, resource := range resources {
-		if _, stored := resource.(rest.Updater); !stored {
+		if _, ok := resource.(rest.Patcher); !ok {
+			// Nobody owns fields of what is only asked for or read.
 			continue
 		}
 		// The server finds these by assertion, and says nothing when they are
@@ -100,6 +102,11 @@ func TestStorageKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	log := resources["installations/log"].(rest.NamedCreater)
+	lines := &ksit.InstallationLog{Lines: []ksit.LogLine{{Message: "said"}}}
+	if _, err := log.Create(ctx, "argocd.prod-1", lines, rest.ValidateAllObjectFunc, &metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
 
 	response, err := backend.Etcd.Client.Get(ctx, registrytest.Prefix, clientv3.WithPrefix())
 	if err != nil {
@@ -117,9 +124,10 @@ func TestStorageKeys(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"/registry/ksit.io/integrationtargets/team-a/prod-1":   "ksit.io/v1alpha1 IntegrationTarget",
-		"/registry/ksit.io/integrations/team-a/argocd":         "ksit.io/v1alpha1 Integration",
-		"/registry/ksit.io/installations/team-a/argocd.prod-1": "ksit.io/v1alpha1 Installation",
+		"/registry/ksit.io/integrationtargets/team-a/prod-1":      "ksit.io/v1alpha1 IntegrationTarget",
+		"/registry/ksit.io/integrations/team-a/argocd":            "ksit.io/v1alpha1 Integration",
+		"/registry/ksit.io/installations/team-a/argocd.prod-1":    "ksit.io/v1alpha1 Installation",
+		"/registry/ksit.io/installationlogs/team-a/argocd.prod-1": "ksit.io/v1alpha1 InstallationLog",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -143,7 +151,7 @@ func (f failing) GetRESTOptions(resource schema.GroupResource, example runtime.O
 
 func TestFailure(t *testing.T) {
 	backend := registrytest.New(t)
-	for _, resource := range []string{"integrationtargets", "integrations", "installations"} {
+	for _, resource := range []string{"integrationtargets", "integrations", "installations", "installationlogs"} {
 		_, err := StorageProvider{}.NewRESTStorage(backend.Set, failing{backend.Getter, resource})
 		if !errors.Is(err, errNoStorage) {
 			t.Errorf("without storage for %s: %v", resource, err)

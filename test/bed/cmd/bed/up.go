@@ -42,18 +42,20 @@ type upFlags struct {
 	targets            int
 	nodes              int
 	prometheusOperator bool
+	realNode           bool
 }
 
 func (f *upFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.targets, "targets", 2, "The number of target clusters.")
 	cmd.Flags().IntVar(&f.nodes, "nodes", 3, "The number of nodes of each target cluster.")
+	cmd.Flags().BoolVar(&f.realNode, "real-node", false, "Give the host a node on which pods really run: needs root, containerd, runc, iptables and conntrack.")
 	cmd.Flags().BoolVar(&f.prometheusOperator, "prometheus-operator", true, "Run the Prometheus operator beside each target as soon as its kinds are served there.")
 }
 
 func (f *upFlags) options(c *common, log io.Writer) bed.Options {
 	return bed.Options{
 		Name: c.name, Dir: c.dir,
-		Targets: f.targets, Nodes: f.nodes, PrometheusOperator: f.prometheusOperator,
+		Targets: f.targets, Nodes: f.nodes, PrometheusOperator: f.prometheusOperator, RealNode: f.realNode,
 		Log: log,
 	}
 }
@@ -86,6 +88,7 @@ func up(cmd *cobra.Command, c *common, flags *upFlags) error {
 		"--name="+c.name, "--dir="+c.dir,
 		"--targets="+strconv.Itoa(flags.targets),
 		"--nodes="+strconv.Itoa(flags.nodes),
+		"--real-node="+strconv.FormatBool(flags.realNode),
 		"--prometheus-operator="+strconv.FormatBool(flags.prometheusOperator))
 	supervisor.ExtraFiles = []*os.File{reporter}
 	supervisor.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -38,6 +38,8 @@ type Range struct {
 	locks []*os.File
 	next  int
 	end   int
+	// number is that of the first block.
+	number int
 }
 
 // NewRange returns an empty Range; ports are taken as they are asked for.
@@ -67,6 +69,19 @@ func (r *Range) Take() (int, error) {
 	}
 }
 
+// Number is a number from 0 to 154 that no other Range on this machine has as long
+// as this one lives, for what is told apart by other things than ports.
+func (r *Range) Number() (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.locks) == 0 {
+		if err := r.takeBlock(); err != nil {
+			return 0, err
+		}
+	}
+	return r.number, nil
+}
+
 func (r *Range) takeBlock() error {
 	const blocks = (last - first + 1) / blockSize
 	start := rand.IntN(blocks)
@@ -78,6 +93,9 @@ func (r *Range) takeBlock() error {
 		}
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
+			if len(r.locks) == 0 {
+				r.number = (port - first) / blockSize
+			}
 			r.locks = append(r.locks, f)
 			r.next, r.end = port, port+blockSize
 			return nil

@@ -40,6 +40,10 @@ type Spec struct {
 	KeepAlive bool
 	// KeepAlivePause is the pause of KeepAlive; 1 s when zero.
 	KeepAlivePause time.Duration
+	// Isolated makes the process the first of new namespaces of processes, mounts
+	// and network. When it ends the kernel kills all others in them. Needs root, and
+	// Linux.
+	Isolated bool
 }
 
 // Process is a program that can be started, stopped and killed any number of
@@ -115,7 +119,7 @@ func (p *Process) startLocked() error {
 	cmd.Args[0] = filepath.Base(p.spec.Path)
 	cmd.Env, cmd.Dir = p.spec.Env, p.spec.Dir
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := p.spawner.start(p.spec.Name, cmd); err != nil {
+	if err := p.spawner.start(p.spec.Name, cmd, p.spec.Isolated); err != nil {
 		return fmt.Errorf("starting %s: %w", p.spec.Name, err)
 	}
 	r := &run{cmd: cmd, done: make(chan struct{})}

@@ -18,6 +18,12 @@ func tieToParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// isolate has the process begin in namespaces of its own.
+func isolate(cmd *exec.Cmd) error {
+	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET
+	return nil
+}
+
 // beginOf returns when the process began, in clock ticks since boot. A zombie
 // counts as gone.
 func beginOf(pid int) (string, error) {

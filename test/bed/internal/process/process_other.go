@@ -6,6 +6,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -19,6 +20,9 @@ import (
 func tieToParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
+
+// isolate is Linux's.
+func isolate(*exec.Cmd) error { return errors.New("only Linux has namespaces") }
 
 // beginOf returns when the process began, to the second.
 func beginOf(pid int) (string, error) {

@@ -53,8 +53,13 @@ func (s *Spawner) loop() {
 	}
 }
 
-func (s *Spawner) start(name string, cmd *exec.Cmd) error {
+func (s *Spawner) start(name string, cmd *exec.Cmd, isolated bool) error {
 	tieToParent(cmd)
+	if isolated {
+		if err := isolate(cmd); err != nil {
+			return err
+		}
+	}
 	result := make(chan error, 1)
 	select {
 	case s.requests <- func() { result <- cmd.Start() }:

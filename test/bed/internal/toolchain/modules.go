@@ -41,15 +41,24 @@ type module struct {
 }
 
 // KubernetesVersion is what the kube components say that they are. It must be
-// the version that tools/kube requires.
+// the version that tools/kube and tools/node require.
 const KubernetesVersion = "v1.37.2"
 
-const prometheusOperator = "prometheus-operator"
+const (
+	prometheusOperator = "prometheus-operator"
+	realNode           = "node"
+	pods               = "pods"
+)
 
 const (
 	versionPkg = "k8s.io/component-base/version"
 	clientPkg  = "k8s.io/client-go/pkg/version"
 	stagesFile = "kwok-stages.yaml"
+
+	kubernetesLDFlags = "-X " + versionPkg + ".gitVersion=" + KubernetesVersion +
+		" -X " + versionPkg + ".gitMajor=1" +
+		" -X " + versionPkg + ".gitMinor=37" +
+		" -X " + clientPkg + ".gitVersion=" + KubernetesVersion
 )
 
 var modules = []module{
@@ -60,13 +69,18 @@ var modules = []module{
 	{
 		name: "kube", title: "the kube components", duration: "about 6 minutes",
 		pkg: ".", program: "kube",
-		links: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"},
-		ldflags: strings.Join([]string{
-			"-X " + versionPkg + ".gitVersion=" + KubernetesVersion,
-			"-X " + versionPkg + ".gitMajor=1",
-			"-X " + versionPkg + ".gitMinor=37",
-			"-X " + clientPkg + ".gitVersion=" + KubernetesVersion,
-		}, " "),
+		links:   []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"},
+		ldflags: kubernetesLDFlags,
+	},
+	{
+		name: realNode, title: "kubelet and kube-proxy", duration: "about 2 minutes after the kube components",
+		pkg: ".", program: "node",
+		links:   []string{"kubelet", "kube-proxy"},
+		ldflags: kubernetesLDFlags,
+	},
+	{
+		name: pods, title: "what runs in pods", duration: "seconds",
+		pkg: ".", program: "pods",
 	},
 	{
 		name: "kwok", title: "kwok", duration: "seconds",

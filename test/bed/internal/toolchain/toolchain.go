@@ -35,11 +35,29 @@ type Tools struct {
 	Helm       string
 	// PrometheusOperator is empty unless it was asked for.
 	PrometheusOperator string
+	// Kubelet, KubeProxy, Node (which keeps a node apart from the machine) and Pods
+	// (which runs in containers) are empty unless a real node was asked for.
+	Kubelet   string
+	KubeProxy string
+	Node      string
+	Pods      string
 }
 
 // Wanted says what is wanted beyond what every bed needs.
 type Wanted struct {
 	PrometheusOperator bool
+	RealNode           bool
+}
+
+func (w Wanted) wants(module string) bool {
+	switch module {
+	case prometheusOperator:
+		return w.PrometheusOperator
+	case realNode, pods:
+		return w.RealNode
+	default:
+		return true
+	}
 }
 
 // Logf reports progress to whoever waits for a build.
@@ -59,7 +77,7 @@ func Build(ctx context.Context, dir string, wanted Wanted, log Logf) (*Tools, er
 	built := map[string]string{}
 	var keys []string
 	for _, m := range modules {
-		if m.name == prometheusOperator && !wanted.PrometheusOperator {
+		if !wanted.wants(m.name) {
 			continue
 		}
 		m.source = filepath.Join(source, m.name)
@@ -95,6 +113,10 @@ func Build(ctx context.Context, dir string, wanted Wanted, log Logf) (*Tools, er
 		KwokStages:            built[stagesFile],
 		Helm:                  built["helm"],
 		PrometheusOperator:    built[prometheusOperator],
+		Kubelet:               built["kubelet"],
+		KubeProxy:             built["kube-proxy"],
+		Node:                  built[realNode],
+		Pods:                  built[pods],
 	}, nil
 }
 

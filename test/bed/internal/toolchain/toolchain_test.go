@@ -4,6 +4,7 @@
 package toolchain
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -63,18 +64,20 @@ func TestVersionsAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(filepath.Join(source, "kube", "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	required := regexp.MustCompile(`k8s\.io/kubernetes (v\S+)`).FindSubmatch(content)
-	if required == nil || string(required[1]) != KubernetesVersion {
-		t.Errorf("tools/kube requires Kubernetes %s, and it is stamped %s", required, KubernetesVersion)
-	}
-	staging := "v0" + strings.TrimPrefix(KubernetesVersion, "v1")
-	for _, replace := range regexp.MustCompile(`(k8s\.io/\S+) => \S+ (v\S+)`).FindAllSubmatch(content, -1) {
-		if string(replace[2]) != staging {
-			t.Errorf("tools/kube takes %s at %s, not %s", replace[1], replace[2], staging)
+	for _, name := range []string{"kube", realNode} {
+		content, err := os.ReadFile(filepath.Join(source, name, "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		required := regexp.MustCompile(`k8s\.io/kubernetes (v\S+)`).FindSubmatch(content)
+		if required == nil || string(required[1]) != KubernetesVersion {
+			t.Errorf("tools/%s requires Kubernetes %s, and it is stamped %s", name, required, KubernetesVersion)
+		}
+		staging := "v0" + strings.TrimPrefix(KubernetesVersion, "v1")
+		for _, replace := range regexp.MustCompile(`(k8s\.io/\S+) => \S+ (v\S+)`).FindAllSubmatch(content, -1) {
+			if string(replace[2]) != staging {
+				t.Errorf("tools/%s takes %s at %s, not %s", name, replace[1], replace[2], staging)
+			}
 		}
 	}
 }
@@ -109,8 +112,8 @@ func required(t *testing.T, path string) map[string]string {
 	for _, match := range regexp.MustCompile(`(?m)^(?:require )?\s*(\S+\.\S+) (v\S+)`).FindAllSubmatch(content, -1) {
 		versions[string(match[1])] = string(match[2])
 	}
-	if len(versions) == 0 {
-		t.Fatalf("%s requires nothing", path)
+	if len(versions) == 0 && bytes.Contains(content, []byte("require")) {
+		t.Fatalf("%s requires nothing that could be read", path)
 	}
 	return versions
 }

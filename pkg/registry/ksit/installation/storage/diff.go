@@ -79,6 +79,8 @@ func (r *DiffREST) Create(ctx context.Context, name string, obj runtime.Object, 
 		return nil, err
 	}
 	diff.Namespace, diff.Status = installation.Namespace, *status
+	// Who set which field is of no use in what is not stored.
+	diff.ManagedFields = nil
 	return diff, nil
 }
 

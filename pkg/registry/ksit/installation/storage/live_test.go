@@ -119,7 +119,8 @@ func TestLive(t *testing.T) {
 }
 
 func (l *live) create(name string, spec ksit.InstallationDiffSpec) (*ksit.InstallationDiff, error) {
-	made, err := l.diff.Create(l.ctx, name, &ksit.InstallationDiff{Spec: spec}, rest.ValidateAllObjectFunc, &metav1.CreateOptions{})
+	asked := &ksit.InstallationDiff{ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "me"}}}, Spec: spec}
+	made, err := l.diff.Create(l.ctx, name, asked, rest.ValidateAllObjectFunc, &metav1.CreateOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (l *live) create(name string, spec ksit.InstallationDiffSpec) (*ksit.Instal
 func TestDiff(t *testing.T) {
 	l := newLive(t)
 	diff, err := l.create("argocd.prod-1", ksit.InstallationDiffSpec{})
-	if err != nil || diff.Status.Summary.Added != 7 || diff.Name != "argocd.prod-1" || diff.Namespace != "team-a" {
+	if err != nil || diff.Status.Summary.Added != 7 || diff.Name != "argocd.prod-1" || diff.Namespace != "team-a" || diff.ManagedFields != nil {
 		t.Fatalf("%+v, %v", diff, err)
 	}
 	if got := l.integration.Spec.AutoInstall.HelmConfig; got.ReleaseName != "mine" || got.Chart == "" {

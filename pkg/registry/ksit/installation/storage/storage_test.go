@@ -24,7 +24,7 @@ import (
 
 func newStorage(t *testing.T, backend *registrytest.Backend) *Storage {
 	t.Helper()
-	storage, err := New(backend.Set.Scheme, backend.Getter)
+	storage, err := New(backend.Set.Scheme, backend.Getter, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 type Storage struct {
 	Integration *resource.REST
 	Status      *resource.StatusREST
+	Reconcile   *resource.RequestREST[*ksit.ReconcileRequest]
 }
 
 // New connects to the storage of Integrations. Whoever calls it destroys
@@ -45,5 +46,6 @@ func New(typer runtime.ObjectTyper, getter generic.RESTOptionsGetter) (*Storage,
 	return &Storage{
 		Integration: resource.NewREST(store, "intg"),
 		Status:      resource.NewStatusREST(store, integration.NewStatusStrategy(strategy)),
+		Reconcile:   resource.NewReconcileREST(store, integration.AskReconcile),
 	}, nil
 }

@@ -20,6 +20,7 @@ import (
 type Storage struct {
 	IntegrationTarget *resource.REST
 	Status            *resource.StatusREST
+	Reconcile         *resource.RequestREST[*ksit.ReconcileRequest]
 }
 
 // New connects to the storage of IntegrationTargets. Whoever calls it destroys
@@ -45,5 +46,6 @@ func New(typer runtime.ObjectTyper, getter generic.RESTOptionsGetter) (*Storage,
 	return &Storage{
 		IntegrationTarget: resource.NewREST(store, "itgt"),
 		Status:            resource.NewStatusREST(store, integrationtarget.NewStatusStrategy(strategy)),
+		Reconcile:         resource.NewReconcileREST(store, integrationtarget.AskReconcile),
 	}, nil
 }

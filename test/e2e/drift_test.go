@@ -22,10 +22,10 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	kubectl(t, generic(ns, "chart", "podinfo-lite", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")
-	kubectl(t, fmt.Sprintf(`{"apiVersion":"ksit.io/v1alpha1","kind":"Integration","metadata":{"name":"plain","namespace":%q},"spec":{"type":"generic",
+	kubectl(t, fmt.Sprintf(`{"apiVersion":"ksit.io/v1alpha1","kind":"Integration","metadata":{"name":"bare","namespace":%q},"spec":{"type":"generic",
 "targetClusters":["one"],"autoInstall":{"enabled":true,"method":"manifest","manifestConfig":{"manifests":%q}}}}`, ns,
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\ndata: {text: first}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"), "apply", "-f", "-")
-	for _, name := range []string{"chart", "plain"} {
+	for _, name := range []string{"chart", "bare"} {
 		waitPhase(t, ns, name, v1alpha1.PhaseRunning)
 		waitCondition(t, ns, name+".one", v1alpha1.ConditionDrifted, metav1.ConditionFalse, "AsApplied")
 	}
@@ -34,7 +34,7 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 	there := map[string]func() string{
 		"replicas": func() string { return onTarget(t, target.Kubeconfig, "chart", "deployment/chart", "{.spec.replicas}") },
 		"message":  func() string { return onTarget(t, target.Kubeconfig, "chart", "configmap/chart", "{.data.message}") },
-		"text":     func() string { return onTarget(t, target.Kubeconfig, "plain", "configmap/told", "{.data.text}") },
+		"text":     func() string { return onTarget(t, target.Kubeconfig, "bare", "configmap/told", "{.data.text}") },
 	}
 	asApplied := map[string]string{}
 	for what, read := range there {
@@ -49,11 +49,11 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 
 	onTargetDo("scale", "deployment", "chart", "-n", "chart", "--replicas=7")
 	onTargetDo("patch", "configmap", "chart", "-n", "chart", "--type=merge", "-p", `{"data":{"message":"changed"}}`)
-	onTargetDo("patch", "configmap", "told", "-n", "plain", "--type=merge", "-p", `{"data":{"text":"changed"}}`)
-	onTargetDo("delete", "configmap", "other", "-n", "plain")
+	onTargetDo("patch", "configmap", "told", "-n", "bare", "--type=merge", "-p", `{"data":{"text":"changed"}}`)
+	onTargetDo("delete", "configmap", "other", "-n", "bare")
 	for name, want := range map[string][]string{
 		"chart.one": {"ConfigMap chart: /data/message", "Deployment chart: /spec/replicas"},
-		"plain.one": {"ConfigMap other is missing", "ConfigMap told: /data/text"},
+		"bare.one":  {"ConfigMap other is missing", "ConfigMap told: /data/text"},
 	} {
 		// A look for drift may come between the changes.
 		waitInstallation(t, ns, name, fmt.Sprintf("drifted by %q", want), func(i *v1alpha1.Installation) bool {
@@ -66,7 +66,7 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 		}
 	}
 
-	for _, name := range []string{"chart", "plain"} {
+	for _, name := range []string{"chart", "bare"} {
 		patch(t, ns, name, `{"spec":{"autoInstall":{"drift":{"mode":"Correct"}}}}`)
 		i := waitCondition(t, ns, name+".one", v1alpha1.ConditionDrifted, metav1.ConditionFalse, "Corrected")
 		if last := i.Status.LastOperation; last.Type != v1alpha1.OperationCorrect || last.Outcome != v1alpha1.OperationSucceeded {
@@ -78,7 +78,7 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 			t.Errorf("after the correction the %s is %s, not %s", what, got, asApplied[what])
 		}
 	}
-	onTarget(t, target.Kubeconfig, "plain", "configmap/other", "{.metadata.name}")
+	onTarget(t, target.Kubeconfig, "bare", "configmap/other", "{.metadata.name}")
 	if deploymentUID(t, target, "chart") != uid {
 		t.Error("the Deployment was made again for it")
 	}

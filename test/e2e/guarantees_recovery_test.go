@@ -137,7 +137,6 @@ func TestTransientFailureMendsItself(t *testing.T) {
 // as often as the spec says, then the object says that it was given up, and a
 // request begins anew.
 func TestSpentRetriesStallUntilAskedAgain(t *testing.T) {
-	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	manifest := generic(ns, "hopeless", "broken", "1.0.0", []string{"one"}, "    remediation: {retries: 1}\n")

@@ -28,9 +28,9 @@ const artifacts = "../../artifacts/deploy"
 
 // suite is what all tests of the package share: a bed, and KSIT on it. Tests
 // keep out of each other's way by namespaces. Those that mostly wait run beside
-// each other, after the others: they neither stop a program of the bed nor have
-// the chart server misbehave, nor look at what KSIT does as a whole, and no two of
-// them name a release alike.
+// each other, after the others: they neither stop a program of the bed, nor change
+// its nodes, nor have the chart server misbehave, nor look at what KSIT does as a
+// whole, and no two of them name a release alike.
 type suite struct {
 	ctx  context.Context
 	bed  *bed.Bed

@@ -6,6 +6,10 @@
 # Static, so that the binary runs from an empty image.
 export CGO_ENABLED ?= 0
 
+# Everything is compiled as for the image, which must not differ by where it was
+# built: what one target compiled, the next one has.
+export GOFLAGS ?= -trimpath
+
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
 

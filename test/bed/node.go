@@ -221,23 +221,6 @@ func (n *Node) loadPodImage(ctx context.Context) error {
 	return n.LoadImage(ctx, path)
 }
 
-// RestartKubelet stops the kubelet and starts it again. Pods go on meanwhile. It
-// returns when the node says that it is ready since then.
-func (n *Node) RestartKubelet(ctx context.Context) error {
-	if err := n.kubelet.Stop(ctx); err != nil {
-		return err
-	}
-	begin := time.Now().Truncate(time.Second)
-	if err := n.kubelet.Start(); err != nil {
-		return err
-	}
-	check := func(ctx context.Context) error { return n.heardSince(ctx, begin) }
-	if err := waitFor(ctx, n.kubelet, 2*time.Minute, check); err != nil {
-		return fmt.Errorf("waiting for the kubelet, whose log is %s: %w", n.kubelet.LogFile(), err)
-	}
-	return nil
-}
-
 // holdVolume makes a volume one that the node holds: a directory of its own.
 func (n *Node) holdVolume(volume *corev1.PersistentVolume) error {
 	dir := filepath.Join(n.dir, "volumes", volume.Name)

@@ -5,16 +5,11 @@ package bed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -139,33 +134,6 @@ func (n *Node) kubeletConfig(c *Cluster) map[string]any {
 		"nodeStatusUpdateFrequency":     "5s",
 		"localStorageCapacityIsolation": false,
 	}
-}
-
-// heardSince tells whether the kubelet has renewed its lease, and the node is ready.
-func (n *Node) heardSince(ctx context.Context, begin time.Time) error {
-	client, err := n.bed.Host.Client()
-	if err != nil {
-		return err
-	}
-	lease, err := client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, n.Name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	if !renewedSince(lease, begin) {
-		return errors.New("it has not said that it is there")
-	}
-	node, err := client.CoreV1().Nodes().Get(ctx, n.Name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	if !nodeReady(node) {
-		return errors.New("its node is not ready")
-	}
-	return nil
-}
-
-func renewedSince(lease *coordinationv1.Lease, begin time.Time) bool {
-	return lease.Spec.RenewTime != nil && !lease.Spec.RenewTime.Time.Before(begin)
 }
 
 // bindProxy gives kube-proxy its rights, as every installer of clusters does.

@@ -53,7 +53,7 @@ func TestDriftIsSeenAndUndone(t *testing.T) {
 	onTargetDo("delete", "configmap", "other", "-n", "bare")
 	for name, want := range map[string][]string{
 		"chart.one": {"ConfigMap chart: /data/message", "Deployment chart: /spec/replicas"},
-		"bare.one": {"ConfigMap other is missing", "ConfigMap told: /data/text"},
+		"bare.one":  {"ConfigMap other is missing", "ConfigMap told: /data/text"},
 	} {
 		// A look for drift may come between the changes.
 		waitInstallation(t, ns, name, fmt.Sprintf("drifted by %q", want), func(i *v1alpha1.Installation) bool {

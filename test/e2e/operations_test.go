@@ -166,6 +166,12 @@ func TestLogIsFollowed(t *testing.T) {
 	must(t, err)
 	defer stream.Close()
 	waitPhase(t, ns, "told", v1alpha1.PhaseRunning)
+	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
+		log, err := readLog(ctx, s.ksit, ns, "told.one")
+		return err == nil && strings.Contains(log, "Running:")
+	}) {
+		t.Error("the log does not say that it is Running")
+	}
 	kubectl(t, "", "delete", "integration", "told", "-n", ns, "--timeout=100s")
 	text, err := io.ReadAll(stream)
 	if err != nil {

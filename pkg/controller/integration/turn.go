@@ -88,13 +88,14 @@ func turnOf(name string, target *v1alpha1.IntegrationTarget, installation *v1alp
 		return turn
 	}
 	turn.State = stateOf(installation, turn.Begun)
-	if turn.Begun && installation.Status.Hold != nil && turn.State == rollout.Ready {
+	switch {
+	case !turn.Begun || turn.State == rollout.Unreachable:
+	case !current(installation, spec):
+		turn.State = rollout.Progressing
+	case installation.Status.Hold != nil && turn.State == rollout.Ready:
 		// Somebody took the change back there, on purpose: that is no failure of
 		// it, nobody waits for it, and it is no proof that the change is good.
 		turn.State = rollout.Unreachable
-	}
-	if turn.Begun && turn.State != rollout.Unreachable && !current(installation, spec) {
-		turn.State = rollout.Progressing
 	}
 	if turn.State == rollout.Ready {
 		if ready := meta.FindStatusCondition(installation.Status.Conditions, v1alpha1.ConditionReady); ready != nil {

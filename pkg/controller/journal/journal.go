@@ -23,7 +23,9 @@ import (
 )
 
 const (
-	// gather is how long lines are gathered before they are sent.
+	// soon is when the first line after a silence is sent, and those that come
+	// with it; gather, how long further ones are gathered.
+	soon   = 100 * time.Millisecond
 	gather = time.Second
 	// maxWaiting bounds the lines of one Installation that wait to be sent. What
 	// is said after that is counted.
@@ -42,7 +44,8 @@ type Journal struct {
 	pages map[types.NamespacedName]*page
 }
 
-// page is what was said of one Installation and not sent yet.
+// page is what was said of one Installation and not sent yet. It is there,
+// empty, for a while after it was sent.
 type page struct {
 	lines   []v1alpha1.LogLine
 	dropped int
@@ -63,7 +66,7 @@ func (j *Journal) Say(installation types.NamespacedName, line string) {
 	if p == nil {
 		p = &page{}
 		j.pages[installation] = p
-		j.schedule(installation, gather)
+		j.schedule(installation, soon)
 	}
 	if len(p.lines) >= maxWaiting {
 		p.dropped++
@@ -85,12 +88,12 @@ func (j *Journal) Send(ctx context.Context, installation types.NamespacedName) (
 	_, err := j.client.Installations(installation.Namespace).AppendLog(ctx, installation.Name, log, metav1.CreateOptions{})
 	switch {
 	case err == nil, apierrors.IsNotFound(err):
-		return 0, nil
+		return gather, nil
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		// In a namespace that is being deleted, or for want of the right: it would
 		// be the same again.
 		klog.FromContext(ctx).V(1).Info("Could not write to the log of an Installation", "installation", installation, "err", err)
-		return 0, nil
+		return gather, nil
 	default:
 		j.giveBack(installation, p)
 		return 0, fmt.Errorf("writing to the log of Installation %s: %w", installation, err)
@@ -114,11 +117,17 @@ func (j *Journal) SendAll(ctx context.Context) {
 	}
 }
 
+// take returns the page of an Installation, and leaves an empty one; nil where
+// nothing was said since the last.
 func (j *Journal) take(installation types.NamespacedName) *page {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	p := j.pages[installation]
-	delete(j.pages, installation)
+	if p == nil || len(p.lines) == 0 {
+		delete(j.pages, installation)
+		return nil
+	}
+	j.pages[installation] = &page{}
 	return p
 }
 

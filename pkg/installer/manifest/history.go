@@ -4,6 +4,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,7 +34,8 @@ const (
 )
 
 // History implements installer.Historian. A target keeps what stands, what is
-// being applied, and the last revision whose objects became ready: no more.
+// being applied, and a few revisions before it whose objects became ready: see
+// maxFormer.
 func (i *Installer) History(ctx context.Context, conn *cluster.Connection, query installer.Query) ([]v1alpha1.ReleaseHistory, error) {
 	var histories []v1alpha1.ReleaseHistory
 	for _, recorded := range query.Request.Recorded {
@@ -79,13 +81,16 @@ func (r *release) history(ctx context.Context) ([]v1alpha1.ReleaseRevision, erro
 		}
 		out = append(out, current)
 	}
-	if stored.Good != "" && stored.Good != stored.Digest && stored.Good != stored.Applying {
-		// Its number is not kept.
-		good := v1alpha1.ReleaseRevision{Status: statusSuperseded, Digest: stored.Good, Description: "the last revision whose objects were ready"}
-		if err := r.describeKept(ctx, &good); err != nil {
+	for _, before := range stored.back() {
+		if before.Digest == stored.Digest || before.Digest == stored.Applying {
+			continue
+		}
+		former := v1alpha1.ReleaseRevision{Revision: before.Revision, Status: statusSuperseded, Digest: before.Digest,
+			Description: "applied, and its objects were ready"}
+		if err := r.describeKept(ctx, &former); err != nil {
 			return nil, err
 		}
-		out = append(out, good)
+		out = append(out, former)
 	}
 	return out, nil
 }
@@ -136,23 +141,26 @@ func (i *Installer) Manifest(ctx context.Context, conn *cluster.Connection, quer
 }
 
 // shown is a revision without what is in Secrets; the one that stands where
-// number is 0. No other has a number that is kept.
+// number is 0.
 func (r *release) shown(ctx context.Context, number int64) (v1alpha1.ReleaseManifest, error) {
 	out := v1alpha1.ReleaseManifest{Name: r.name, Namespace: r.namespace}
 	if err := r.read(ctx); err != nil {
 		return out, err
 	}
-	switch {
-	case r.stored == nil:
+	if r.stored == nil {
 		return out, installer.Errorf(installer.ReasonReleaseMissing,
 			"the inventory %s/%s is not on the target: somebody deleted it or its namespace", r.namespace, r.inventoryName())
-	case number != 0 && number != r.stored.Revision:
-		return out, installer.Terminalf(installer.ReasonReleaseMissing, "the target keeps no revision %d of it: of manifests it keeps the one that stands", number)
 	}
-	digest := r.stored.Digest
-	if digest == "" {
-		digest = r.stored.Applying
+	wanted := formerRevision{Revision: r.stored.Revision, Digest: cmp.Or(r.stored.Digest, r.stored.Applying)}
+	if number != 0 && number != wanted.Revision {
+		kept := r.stored.back()
+		n := slices.IndexFunc(kept, func(f formerRevision) bool { return f.Revision == number })
+		if n < 0 {
+			return out, installer.Terminalf(installer.ReasonReleaseMissing, "the target keeps no revision %d of it: ask for its history", number)
+		}
+		wanted = kept[n]
 	}
+	digest := wanted.Digest
 	s, err := r.snapshotOf(ctx, digest)
 	if err != nil {
 		return out, err
@@ -161,7 +169,7 @@ func (r *release) shown(ctx context.Context, number int64) (v1alpha1.ReleaseMani
 		return out, installer.Terminalf(installer.ReasonReleaseMissing,
 			"what was applied is not in the Secret %s/%s: it was too large, or KSIT may not write Secrets there, or somebody removed it", r.namespace, r.appliedName())
 	}
-	out.Revision, out.Chart, out.Version = r.stored.Revision, s.Source, versionOf(s.Version, digest)
+	out.Revision, out.Chart, out.Version = wanted.Revision, s.Source, versionOf(s.Version, digest)
 	objects := make([]*unstructured.Unstructured, 0, len(s.Objects))
 	for _, content := range s.Objects {
 		objects = append(objects, &unstructured.Unstructured{Object: content})

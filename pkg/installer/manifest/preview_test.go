@@ -146,7 +146,7 @@ func (tg *target) testHistory(t *testing.T, first installer.Request) {
 	for _, r := range histories[0].Revisions {
 		got = append(got, fmt.Sprintf("%d %s %s", r.Revision, r.Status, r.Description))
 	}
-	want := []string{"2 deployed applied; its objects were not all ready yet", "0 superseded the last revision whose objects were ready"}
+	want := []string{"2 deployed applied; its objects were not all ready yet", "1 superseded applied, and its objects were ready"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("history (-want +got)\n%s", diff)
 	}

@@ -6,6 +6,7 @@ package manifest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +258,24 @@ func testRollbackTo(t *testing.T, tg *target) {
 		req.To = &installer.Revision{Number: number}
 		return req
 	}
+	kept := installer.Query{Request: revision("3")}
+	kept.Request.Recorded = []v1alpha1.ReleaseStatus{{Name: "app", Namespace: "apps"}}
+	histories, err := New(Options{}).History(t.Context(), tg.conn, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var numbers []int64
+	for _, r := range histories[0].Revisions {
+		numbers = append(numbers, r.Revision)
+	}
+	if !slices.Equal(numbers, []int64{3, 2, 1}) {
+		t.Errorf("the history has %v", numbers)
+	}
+	kept.Revision = 1
+	if shown, err := New(Options{}).Manifest(t.Context(), tg.conn, kept); err != nil || shown[0].Revision != 1 || !strings.Contains(shown[0].Manifest, `"1"`) {
+		t.Errorf("the first revision: %+v, %v", shown, err)
+	}
+
 	back := tg.mustRollBack(to(1))
 	tg.wantValues(map[string]string{"a": "1"})
 	if back.Revision != 4 {

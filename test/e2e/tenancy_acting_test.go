@@ -6,6 +6,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -93,7 +95,7 @@ func actingProofs() []proof {
         kind: ClusterRole
         metadata: {name: %s}
         rules: [{apiGroups: [""], resources: [secrets], verbs: [list]}]
-`, name)), w.installation("power"), "clusterroles", name)
+`, name)), w.installation("power"), "clusterroles")
 			out, err := tryKubectl(t.Context(), w.shared.Kubeconfig, "", "get", "clusterrole", name, "--ignore-not-found", "-o", "name")
 			must(t, err)
 			return strings.TrimSpace(out) != "", answer
@@ -151,7 +153,12 @@ func actingProofs() []proof {
 			of := func(name string) string {
 				return generic(w.b, name, "podinfo-lite", "1.0.0", []string{w.platform + "/theirs"}, "  enabled: false\n")
 			}
-			if so, answer := apply(t, w.other, of("first")); !so {
+			var answer string
+			if !poll(t.Context(), eventually, func(context.Context) bool {
+				var so bool
+				so, answer = apply(t, w.other, of("first"))
+				return so
+			}) {
 				t.Fatal(answer)
 			}
 			so, answer := apply(t, w.other, of("second"))
@@ -217,7 +224,10 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 	})
 	kubeconfig, err := w.shared.UserKubeconfig(name)
 	must(t, err)
-	registerContent(t, w.platform, "weak", kubeconfig)
+	// The name of this test has a comma, and kubectl takes that for two files.
+	file := filepath.Join(w.dir, "weak")
+	must(t, os.WriteFile(file, kubeconfig, 0o600))
+	register(t, w.platform, "weak", file)
 	w.admit(t, "weak", w.a)
 	kubectl(t, "", "wait", "integrationtarget", "weak", "-n", w.platform, "--for=condition=Ready", "--timeout=100s")
 	manifest := strings.Replace(w.inside("weak", "    deletionPolicy: Orphan\n"), w.platform+"/shared", w.platform+"/weak", 1)

@@ -29,10 +29,12 @@ type tenants struct {
 	// auditor is the user of the kubeconfig of shared.
 	auditor string
 	began   time.Time
+	// dir is for files.
+	dir string
 }
 
 func newTenants(t *testing.T) *tenants {
-	w := &tenants{a: namespace(t), b: namespace(t), platform: namespace(t), shared: s.bed.Targets[0], began: time.Now()}
+	w := &tenants{a: namespace(t), b: namespace(t), platform: namespace(t), shared: s.bed.Targets[0], began: time.Now(), dir: t.TempDir()}
 	w.auditor = w.platform + "-ksit"
 
 	host := func(name string) string {

@@ -22,7 +22,7 @@ func (i *Installer) Preview(ctx context.Context, conn *cluster.Connection, req i
 	}
 	steps := make([]*step, len(releases))
 	for n, w := range releases {
-		steps[n] = &step{wanted: w}
+		steps[n] = &step{wanted: w, say: req.Say}
 	}
 	if err := i.look(ctx, conn, steps); err != nil {
 		return nil, err

@@ -75,6 +75,10 @@ func (r *Reporter) bar(item Item, width int) string {
 // news only at the end.
 func (r *Reporter) lines(items []Item) error {
 	for _, item := range items {
+		// The whole, while its targets have more to say.
+		if item.Total == 0 && item.State == Going && len(items) > 1 {
+			continue
+		}
 		news := fmt.Sprint(item.Phase, item.State)
 		if r.said[item.Name] == news {
 			continue

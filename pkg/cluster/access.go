@@ -22,6 +22,10 @@ var needed = [...]struct{ group, resource string }{
 	{"rbac.authorization.k8s.io", "clusterroles"},
 }
 
+// ReasonMissingPermissions is that of credentials that may not do what installing
+// needs.
+const ReasonMissingPermissions = "MissingPermissions"
+
 // access finds out whether the credentials may do what installing needs: by
 // one question where they may do everything, as usual, else one by one.
 func (c *Connection) access(ctx context.Context) (Finding, error) {
@@ -55,7 +59,7 @@ func (c *Connection) access(ctx context.Context) (Finding, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return Finding{metav1.ConditionFalse, "MissingPermissions",
+		return Finding{metav1.ConditionFalse, ReasonMissingPermissions,
 			"the credentials may not " + strings.Join(missing, ", ") + ": give their user these rights on the cluster"}, nil
 	}
 	return Finding{metav1.ConditionTrue, "Allowed", "the credentials may do what installing needs"}, nil

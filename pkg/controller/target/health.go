@@ -5,6 +5,7 @@ package target
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,7 +56,25 @@ func look(ctx context.Context, connections *cluster.Set, secrets cluster.Secrets
 	}
 	probe, cancel := context.WithTimeout(ctx, pace.Timeout(target))
 	defer cancel()
-	return sight{info: connection.Info(), report: connection.Probe(probe)}
+	report := connection.Probe(probe)
+	if report.Authorized.Reason == cluster.ReasonMissingPermissions && actsOnlyAsTenants(target) {
+		report.Authorized = cluster.Finding{Status: metav1.ConditionTrue, Reason: "ActsAsTenants",
+			Message: "the credentials may not install by themselves, nor do they: spec.tenancy.impersonate says as whom, and each install asks whether that one may"}
+	}
+	return sight{info: connection.Info(), report: report}
+}
+
+// actsOnlyAsTenants tells whether there is no namespace for which KSIT acts on a
+// target with the power of the kubeconfig itself. The rights to install are then
+// no business of the kubeconfig, which may be one that can do nothing but
+// impersonate.
+func actsOnlyAsTenants(target *v1alpha1.IntegrationTarget) bool {
+	tenancy := target.Spec.Tenancy
+	if tenancy == nil {
+		return false
+	}
+	without := func(namespace string) bool { return target.IdentityFor(namespace) == nil }
+	return !without(target.Namespace) && !slices.ContainsFunc(tenancy.AllowedNamespaces, without)
 }
 
 // enterSuspended says that a target is not looked at.

@@ -4038,7 +4038,7 @@ func schema_pkg_apis_ksit_v1alpha1_InstallationSpec(ref common.ReferenceCallback
 					},
 					"target": {
 						SchemaProps: spec.SchemaProps{
-							Description: "target is the name of the IntegrationTarget, in the same namespace. Immutable.",
+							Description: "target is the name of the IntegrationTarget, in this namespace or in targetNamespace. Immutable.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4630,7 +4630,7 @@ func schema_pkg_apis_ksit_v1alpha1_IntegrationStatus(ref common.ReferenceCallbac
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions are Ready (every Installation is Running), Progressing (work goes on) and Stalled (KSIT cannot go on without somebody's help).",
+							Description: "conditions are Ready (every Installation is Running), Progressing (work goes on), Stalled (KSIT cannot go on without somebody's help) and TargetsAllowed, which is there, and not true, while a target may not be used by whoever asked for it.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -55,8 +55,8 @@ type InstallationSpec struct {
 	// integration is the name of the Integration, in the same namespace.
 	// Immutable.
 	Integration string `json:"integration" protobuf:"bytes,1,opt,name=integration"`
-	// target is the name of the IntegrationTarget, in the same namespace.
-	// Immutable.
+	// target is the name of the IntegrationTarget, in this namespace or in
+	// targetNamespace. Immutable.
 	Target string `json:"target" protobuf:"bytes,2,opt,name=target"`
 	// type is the type of the Integration. Immutable.
 	Type IntegrationType `json:"type" protobuf:"bytes,3,opt,name=type,casttype=IntegrationType"`

@@ -195,7 +195,9 @@ type IntegrationStatus struct {
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 	// conditions are Ready (every Installation is Running), Progressing (work
-	// goes on) and Stalled (KSIT cannot go on without somebody's help).
+	// goes on), Stalled (KSIT cannot go on without somebody's help) and
+	// TargetsAllowed, which is there, and not true, while a target may not be used
+	// by whoever asked for it.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

@@ -18,8 +18,8 @@ type InstallationSpecApplyConfiguration struct {
 	// integration is the name of the Integration, in the same namespace.
 	// Immutable.
 	Integration *string `json:"integration,omitempty"`
-	// target is the name of the IntegrationTarget, in the same namespace.
-	// Immutable.
+	// target is the name of the IntegrationTarget, in this namespace or in
+	// targetNamespace. Immutable.
 	Target *string `json:"target,omitempty"`
 	// type is the type of the Integration. Immutable.
 	Type *ksitv1alpha1.IntegrationType `json:"type,omitempty"`

@@ -25,7 +25,9 @@ type IntegrationStatusApplyConfiguration struct {
 	// do.
 	Message *string `json:"message,omitempty"`
 	// conditions are Ready (every Installation is Running), Progressing (work
-	// goes on) and Stalled (KSIT cannot go on without somebody's help).
+	// goes on), Stalled (KSIT cannot go on without somebody's help) and
+	// TargetsAllowed, which is there, and not true, while a target may not be used
+	// by whoever asked for it.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// targets counts the clusters that are named or selected.
 	Targets *int32 `json:"targets,omitempty"`

@@ -20,7 +20,7 @@ trap 'rm -f "$recording" "$recording.md"' EXIT
 {
   sed '/<!-- recording: begin -->/q' docs/kubectl-ksit.md
   printf '\n```console\n'
-  cat "$recording"
+  sed 's/ *$//' "$recording"
   printf '```\n\n'
   sed -n '/<!-- recording: end -->/,$p' docs/kubectl-ksit.md
 } > "$recording.md"

@@ -6,10 +6,12 @@ package enroll
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -97,6 +99,10 @@ func Replace(ctx context.Context, hosts Hosts, t *Target, say Say) error {
 	return nil
 }
 
+// removeTimeout is how long a target that nothing is installed on may take to go:
+// KSIT has a look first.
+const removeTimeout = 15 * time.Second
+
 // Remove deletes a target, and its Secret where this package made it.
 func Remove(ctx context.Context, hosts Hosts, namespace, name string, say Say) error {
 	target, err := hosts.KSIT.KsitV1alpha1().IntegrationTargets(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -108,13 +114,19 @@ func Remove(ctx context.Context, hosts Hosts, namespace, name string, say Say) e
 	}); err != nil {
 		return err
 	}
-	_, err = hosts.KSIT.KsitV1alpha1().IntegrationTargets(namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case err == nil:
+	err = wait.PollUntilContextTimeout(ctx, 250*time.Millisecond, removeTimeout, true, func(ctx context.Context) (bool, error) {
+		_, err := hosts.KSIT.KsitV1alpha1().IntegrationTargets(namespace).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		return false, err
+	})
+	if wait.Interrupted(err) {
 		// KSIT needs the credentials until it has uninstalled.
 		say("integrationtarget.ksit.io/%s waits until nothing is installed on it; its Secret %s stays until then", name, target.Spec.KubeconfigSecret)
 		return nil
-	case !apierrors.IsNotFound(err):
+	}
+	if err != nil {
 		return err
 	}
 	say("integrationtarget.ksit.io/%s deleted", name)

@@ -103,6 +103,21 @@ func installation(ctx context.Context, client versioned.Interface, namespace, in
 	return &all[0], nil
 }
 
+// installationOn returns the Installation of the Integration that is the argument
+// of a command: the only one, or the one on a target.
+func (s *session) installationOn(ctx context.Context, args []string, target string) (versioned.Interface, *v1alpha1.Installation, error) {
+	integration, err := integrationArgument(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, namespace, err := s.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := installation(ctx, client, namespace, integration, target)
+	return client, found, err
+}
+
 // integrationArgument is the reference to an Integration that a command takes.
 func integrationArgument(args []string) (string, error) {
 	ref, err := parseReference(args[0])

@@ -41,19 +41,11 @@ func (o *historyOptions) run(ctx context.Context, args []string) error {
 	if err := checkOutput(o.output, outputJSON, outputYAML); err != nil {
 		return err
 	}
-	integration, err := integrationArgument(args)
+	client, i, err := o.installationOn(ctx, args, o.target)
 	if err != nil {
 		return err
 	}
-	client, namespace, err := o.connect()
-	if err != nil {
-		return err
-	}
-	i, err := installation(ctx, client, namespace, integration, o.target)
-	if err != nil {
-		return err
-	}
-	history, err := client.KsitV1alpha1().Installations(namespace).GetHistory(ctx, i.Name, metav1.GetOptions{})
+	history, err := client.KsitV1alpha1().Installations(i.Namespace).GetHistory(ctx, i.Name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}

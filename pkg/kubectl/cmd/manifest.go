@@ -53,15 +53,7 @@ func (o *manifestOptions) run(ctx context.Context, args []string) error {
 	if o.revision < 0 {
 		return fmt.Errorf("--revision is %d, it must be 1 or more, or left out", o.revision)
 	}
-	integration, err := integrationArgument(args)
-	if err != nil {
-		return err
-	}
-	client, namespace, err := o.connect()
-	if err != nil {
-		return err
-	}
-	i, err := installation(ctx, client, namespace, integration, o.target)
+	client, i, err := o.installationOn(ctx, args, o.target)
 	if err != nil {
 		return err
 	}
@@ -73,7 +65,7 @@ func (o *manifestOptions) run(ctx context.Context, args []string) error {
 		return errors.New("there are several releases: say of which one the revision is, with --release: " + strings.Join(names, ", "))
 	}
 	var manifest v1alpha1.InstallationManifest
-	err = client.KsitV1alpha1().RESTClient().Get().Namespace(namespace).Resource("installations").Name(i.Name).SubResource("manifest").
+	err = client.KsitV1alpha1().RESTClient().Get().Namespace(i.Namespace).Resource("installations").Name(i.Name).SubResource("manifest").
 		VersionedParams(&v1alpha1.InstallationManifestOptions{Release: o.release, Revision: o.revision}, scheme.ParameterCodec).
 		Do(ctx).Into(&manifest)
 	if err != nil {

@@ -73,21 +73,13 @@ func (o *rollbackOptions) run(ctx context.Context, args []string) error {
 	if err := o.wait.check(); err != nil {
 		return err
 	}
-	integration, err := integrationArgument(args)
+	client, i, err := o.installationOn(ctx, args, o.target)
 	if err != nil {
 		return err
 	}
-	client, namespace, err := o.connect()
-	if err != nil {
-		return err
-	}
-	i, err := installation(ctx, client, namespace, integration, o.target)
-	if err != nil {
-		return err
-	}
-	answer, err := client.KsitV1alpha1().Installations(namespace).Rollback(ctx, i.Name,
+	answer, err := client.KsitV1alpha1().Installations(i.Namespace).Rollback(ctx, i.Name,
 		&v1alpha1.RollbackRequest{
-			ObjectMeta: metav1.ObjectMeta{Name: i.Name, Namespace: namespace},
+			ObjectMeta: metav1.ObjectMeta{Name: i.Name, Namespace: i.Namespace},
 			Spec:       v1alpha1.RollbackRequestSpec{Release: o.release, Revision: o.revision},
 		}, metav1.CreateOptions{FieldManager: fieldManager})
 	if err != nil {
@@ -97,7 +89,7 @@ func (o *rollbackOptions) run(ctx context.Context, args []string) error {
 	if o.revision > 0 {
 		what = fmt.Sprintf("revision %d", o.revision)
 	}
-	o.say("rollback of %s on %s to %s requested (id %s)", integration, fleet.TargetName(i), what, answer.Status.ID)
+	o.say("rollback of %s on %s to %s requested (id %s)", i.Spec.Integration, fleet.TargetName(i), what, answer.Status.ID)
 	if !o.wait.wait {
 		return nil
 	}
@@ -106,7 +98,7 @@ func (o *rollbackOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return progress.Follow(ctx, client, []progress.Work{{
-		NamespacedName: types.NamespacedName{Namespace: namespace, Name: integration},
+		NamespacedName: types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Integration},
 		Judge:          progress.UntilDone(answer.Status.ID, func(other *v1alpha1.Installation) bool { return other.Name == i.Name }),
 	}}, o.wait.timeout, progress.NewReporter(t))
 }

@@ -101,6 +101,33 @@ func mustBeClosed(t *testing.T, c *Connection) {
 
 // Whatever is made from the configuration must go over the same connection and
 // carry the credentials, also after libraries have changed their copy.
+// A process that is not told when a target goes does not keep its connection.
+func TestUnusedConnectionsAreDropped(t *testing.T) {
+	set := NewSet(Options{})
+	defer set.Close()
+	kubeconfig := valid().bytes(t)
+	unused := connect(t, set, kubeconfig)
+	other := types.NamespacedName{Namespace: "team", Name: "two"}
+	asked, err := set.Connect(t.Context(), other, kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := time.Now()
+	if _, found := set.Get(other); !found {
+		t.Fatal("there is no connection")
+	}
+	if dropped := set.DropUnused(between); dropped != 1 {
+		t.Errorf("dropped %d", dropped)
+	}
+	mustBeClosed(t, unused)
+	if got, _ := set.Get(other); got != asked {
+		t.Error("one that was asked for is gone")
+	}
+	if again := connect(t, set, kubeconfig); again == unused {
+		t.Error("one that was dropped came back")
+	}
+}
+
 func TestClientsShareTheTransport(t *testing.T) {
 	var peers atomic.Int32
 	var seen sync.Map

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/flowcontrol"
@@ -41,6 +42,8 @@ type entry struct {
 	// limiter outlives the connection: a target whose token is rotated every
 	// minute has one bucket all the same.
 	limiter flowcontrol.RateLimiter
+	// used is when somebody last asked for the connection.
+	used time.Time
 }
 
 // ErrClosed is returned by a Set that was closed.
@@ -74,6 +77,8 @@ func (s *Set) Connect(ctx context.Context, key types.NamespacedName, kubeconfig 
 	}
 	old, found := s.entries[key]
 	if found && old.digest == digest {
+		old.used = time.Now()
+		s.entries[key] = old
 		return old.connection, nil
 	}
 	connection, limiter, err := s.make(key, kubeconfig, old.limiter)
@@ -84,7 +89,7 @@ func (s *Set) Connect(ctx context.Context, key types.NamespacedName, kubeconfig 
 		}
 		return nil, err
 	}
-	s.entries[key] = entry{connection: connection, digest: digest, limiter: limiter}
+	s.entries[key] = entry{connection: connection, digest: digest, limiter: limiter, used: time.Now()}
 	if found {
 		old.connection.close()
 	}
@@ -111,7 +116,29 @@ func (s *Set) Get(key types.NamespacedName) (*Connection, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, found := s.entries[key]
+	if found {
+		e.used = time.Now()
+		s.entries[key] = e
+	}
 	return e.connection, found
+}
+
+// DropUnused closes the connections that nobody has asked for since a time, and
+// returns how many. It is for a process that is not told when a target goes.
+func (s *Set) DropUnused(since time.Time) int {
+	var unused []*Connection
+	s.mu.Lock()
+	for key, e := range s.entries {
+		if e.used.Before(since) {
+			unused = append(unused, e.connection)
+			delete(s.entries, key)
+		}
+	}
+	s.mu.Unlock()
+	for _, connection := range unused {
+		connection.close()
+	}
+	return len(unused)
 }
 
 // Drop closes the connection to a target that is gone.

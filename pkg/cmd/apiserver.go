@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/util/compatibility"
 
 	"ksit.io/ksit/pkg/apiserver"
@@ -30,6 +31,7 @@ func newAPIServerCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		go wait.UntilWithContext(ctx, reach.dropUnused, unusedAfter/2)
 		return server.Run(ctx)
 	})
 }

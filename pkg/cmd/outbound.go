@@ -4,10 +4,13 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/apiserver"
@@ -31,6 +34,10 @@ import (
 // repositories are some ten megabytes each.
 const diskCacheBytes = 256 << 20
 
+// unusedAfter is when the connection to a target that nobody asks about any more
+// is given back, in a process without the controllers, which know when one goes.
+const unusedAfter = 10 * time.Minute
+
 // outbound is how a process reaches targets and sources. All parts of it share
 // one.
 type outbound struct {
@@ -52,6 +59,12 @@ func newOutbound(o *options.Outbound) (*outbound, error) {
 		}),
 		installers: installers,
 	}, nil
+}
+
+func (r *outbound) dropUnused(ctx context.Context) {
+	if dropped := r.connections.DropUnused(time.Now().Add(-unusedAfter)); dropped > 0 {
+		klog.FromContext(ctx).V(2).Info("Closed the connections to targets that nobody asks about", "connections", dropped)
+	}
 }
 
 // serveLive has the API server answer the subresources that ask a target.

@@ -24,7 +24,7 @@ FUZZTIME ?= 30s
 FUZZ ?= pkg
 
 # The packages in which goroutines share state.
-RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/...
+RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/... ./pkg/targetproxy/...
 
 .PHONY: help
 help: ## Print the targets.

@@ -67,12 +67,14 @@ bed: ## Build bin/bed, which brings up clusters on this machine.
 tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and others (minutes, once).
 	bin/bed build
 
+# With -count=1: Go does not see that the programs under test have changed, and
+# would answer with what it knows of the last ones.
 .PHONY: test
 test: build kubectl-ksit tools ## Run all tests, end-to-end included.
 	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
 	cd hack/image && go test ./...
 	cd test/bed && go test ./...
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v ./...
 	$(MAKE) test-node
 
 .PHONY: test-unit
@@ -81,7 +83,7 @@ test-unit: ## Run the tests that need no cluster.
 
 .PHONY: test-e2e
 test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on a bed of their own.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -timeout 50m -parallel 6 -v ./...
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.
@@ -93,7 +95,7 @@ test-node: image tools ## Run KSIT's image as real pods on a real node (root on 
 
 .PHONY: soak
 soak: build tools ## Fifteen minutes of random faults and changes, and then all must be as it was asked for.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KSIT_SOAK=15m go test -timeout 60m -run '^TestSoak$$' -v .
+	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KSIT_SOAK=15m go test -count=1 -timeout 60m -run '^TestSoak$$' -v .
 
 .PHONY: bench
 bench: build tools ## Measure KSIT against a CRD, against Helm, and at rest.

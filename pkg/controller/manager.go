@@ -166,7 +166,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Targets:       kinds.IntegrationTargets().Lister(),
 		Connections:   m.config.Connections,
 		Installers:    m.config.Installers,
-		Sources:       sources.Reader{ConfigMaps: reader.ConfigMaps(), Secrets: reader.Secrets()},
+		Sources:       read,
 		Namespaces:    reader.Namespaces(),
 		Events:        recorder,
 		Metrics:       m.config.Metrics,

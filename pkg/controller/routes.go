@@ -184,6 +184,11 @@ func concerned(i *v1alpha1.Integration) bool { return i.Spec.TargetSelector != n
 // integrationsOf has those of a namespace reconciled that a target may concern.
 func (r routes) integrationsOf(namespace string, which func(*v1alpha1.Integration) bool) {
 	list, err := r.integrations.Integrations(namespace).List(labels.Everything())
+	r.reconcile(list, err, which)
+}
+
+// reconcile has some of those that were found reconciled.
+func (r routes) reconcile(list []*v1alpha1.Integration, err error, which func(*v1alpha1.Integration) bool) {
 	if err != nil {
 		runtime.HandleError(err)
 		return
@@ -201,15 +206,7 @@ func everyOne(*v1alpha1.Integration) bool { return true }
 // target: whether it admits them may have changed.
 func (r routes) integrationsNaming(target *v1alpha1.IntegrationTarget, which func(*v1alpha1.Integration) bool) {
 	list, err := r.naming.Naming(types.NamespacedName{Namespace: target.Namespace, Name: target.Name})
-	if err != nil {
-		runtime.HandleError(err)
-		return
-	}
-	for _, integration := range list {
-		if which(integration) {
-			r.manager.integrations.AddObject(integration)
-		}
-	}
+	r.reconcile(list, err, which)
 }
 
 // specChanged tells whether more than the status changed that a controller

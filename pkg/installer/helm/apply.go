@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 
+	"helm.sh/helm/v3/pkg/chart"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,7 +147,7 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 	if err != nil {
 		return err
 	}
-	r := rollout{chart: loaded, archive: s.archive.data, values: s.wish.values, policy: s.policy, labels: ownerLabels(s.wish.owner, s.decision.adopted)}
+	r := s.rollout(loaded)
 
 	s.say("%s of %s: chart %s %s", s.decision.action, doing, s.wish.chart, s.archive.version)
 	if s.decision.action == actionReinstall {
@@ -168,8 +169,6 @@ func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) 
 		}
 	}
 	if s.decision.action == actionUpgrade {
-		newest, _ := s.observed.newest()
-		r.follows = newest.number
 		if err := o.burial(s.observed.revisions); err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
 		}
@@ -208,6 +207,19 @@ func (i *Installer) takeTurn(ctx context.Context, doing string) (free func(), er
 	case <-ctx.Done():
 		return nil, interrupted(ctx, doing)
 	}
+}
+
+// rollout is what a step brings, with its chart.
+func (s *step) rollout(loaded *chart.Chart) rollout {
+	r := rollout{
+		chart: loaded, archive: s.archive.data, values: s.wish.values, policy: s.policy,
+		labels: ownerLabels(s.wish.owner, s.decision.adopted),
+	}
+	if s.decision.action == actionUpgrade {
+		newest, _ := s.observed.newest()
+		r.follows = newest.number
+	}
+	return r
 }
 
 func (i *Installer) newOperation(ctx context.Context, conn *cluster.Connection, name releaseName, redact *redactor) *operation {

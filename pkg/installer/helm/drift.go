@@ -145,18 +145,8 @@ func restore(ctx context.Context, conn *cluster.Connection, name releaseName, d 
 	if gk := d.ID.GroupKind; gk.Group == crdGroup && gk.Kind == crdKind {
 		return restoreCRD(ctx, conn, name, d.Applied)
 	}
-	labels, annotations := d.Applied.GetLabels(), d.Applied.GetAnnotations()
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	// Without these Helm refuses to take the object for its own.
-	labels[labelManagedBy] = "Helm"
-	annotations[annotationReleaseName], annotations[annotationReleaseNamespace] = name.Name, name.Namespace
-	d.Applied.SetLabels(labels)
-	d.Applied.SetAnnotations(annotations)
+	// Without it Helm refuses to take the object for its own.
+	mark(d.Applied, name)
 	return d.Create(ctx, d.Applied, FieldManager)
 }
 

@@ -71,11 +71,8 @@ func (i *Installer) previewRelease(ctx context.Context, conn *cluster.Connection
 	}
 	o := i.newOperation(ctx, conn, s.name, s.redact)
 	defer o.close()
-	r := rollout{chart: loaded, archive: s.archive.data, values: s.wish.values, policy: s.policy, labels: ownerLabels(s.wish.owner, s.decision.adopted)}
+	r := s.rollout(loaded)
 	newest, standing := s.observed.newest()
-	if s.decision.action == actionUpgrade {
-		r.follows = newest.number
-	}
 	rendered, crds, err := o.rendering(r)
 	if err != nil {
 		return err

@@ -77,15 +77,9 @@ func findWayTo(revisions []revision, w wish, to int, now time.Time) (wayBack, er
 	case newest.status == release.StatusUninstalled, newest.status == release.StatusUninstalling:
 		return wayBack{}, installer.Terminalf(installer.ReasonRevisionNotFound, "the release is %s", newest.status)
 	}
-	way := wayBack{
-		adopted:   newest.labels[LabelAdopted] == "true" || (w.recorded && w.adopted),
-		recover:   newest.unfinished(),
-		revisions: revisions,
-	}
-	if way.recover {
-		if err := foreignAtWork(newest, now); err != nil {
-			return wayBack{}, err
-		}
+	way, err := wayFrom(revisions, w, now)
+	if err != nil {
+		return wayBack{}, err
 	}
 	if to == 0 {
 		good, found := lastGood(revisions[:len(revisions)-1])

@@ -43,6 +43,23 @@ func findWayBack(revisions []revision, w wish, now time.Time) (wayBack, error) {
 	case newest.status == release.StatusUninstalled, newest.status == release.StatusUninstalling:
 		return wayBack{}, installer.Terminalf(installer.ReasonNothingToRollBack, "the release %s is %s", newest.release(), newest.status)
 	}
+	way, err := wayFrom(revisions, w, now)
+	if err != nil {
+		return wayBack{}, err
+	}
+	good, found := lastGood(revisions[:len(revisions)-1])
+	if !found {
+		return wayBack{}, installer.Terminalf(installer.ReasonNothingToRollBack,
+			"no revision of the release %s went through: it is left as it is", newest.release())
+	}
+	way.to = good.number
+	return way, nil
+}
+
+// wayFrom is the beginning of every way back from the newest revision: where it
+// leads to is left open. It fails while somebody else is at work on the release.
+func wayFrom(revisions []revision, w wish, now time.Time) (wayBack, error) {
+	newest := revisions[len(revisions)-1]
 	way := wayBack{
 		adopted:   newest.labels[LabelAdopted] == "true" || (w.recorded && w.adopted),
 		recover:   newest.unfinished(),
@@ -53,12 +70,6 @@ func findWayBack(revisions []revision, w wish, now time.Time) (wayBack, error) {
 			return wayBack{}, err
 		}
 	}
-	good, found := lastGood(revisions[:len(revisions)-1])
-	if !found {
-		return wayBack{}, installer.Terminalf(installer.ReasonNothingToRollBack,
-			"no revision of the release %s went through: it is left as it is", newest.release())
-	}
-	way.to = good.number
 	return way, nil
 }
 

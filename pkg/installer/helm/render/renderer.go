@@ -164,7 +164,7 @@ func (r *Renderer) whyDead(child *exec.Cmd, said string, err error) error {
 		return &Error{FaultResources, fmt.Sprintf("its templates take more than %d MiB of memory", r.options.MemoryBytes>>20)}
 	case state == nil:
 		return fmt.Errorf("rendering: %w", err)
-	case state.UserTime()+state.SystemTime() >= r.options.CPU*9/10:
+	case state.UserTime()+state.SystemTime() >= r.options.CPU*killedAt/100:
 		return &Error{FaultResources, fmt.Sprintf("its templates take more than %s of a processor", r.options.CPU)}
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -172,6 +172,12 @@ func (r *Renderer) whyDead(child *exec.Cmd, said string, err error) error {
 	}
 	return fmt.Errorf("the process that renders ended without a result: %s", state)
 }
+
+// killedAt is the share of its time on a processor, in percent, at which a child
+// that died counts as one whose time was up. The kernel ends it by counting ticks,
+// of which each counts whole; what is reported afterwards is measured, and less
+// where others took the processor in between, as on a machine that is shared.
+const killedAt = 50
 
 // ranOutOfMemory tells from the last words of a Go program whether it had no more
 // memory to die in. The collector of Go 1.26 does not look at what it is given for

@@ -9,6 +9,7 @@ replace (
 )
 
 require (
+	github.com/google/go-cmp v0.7.0
 	golang.org/x/sync v0.24.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2

@@ -59,6 +59,8 @@ func TestMigrate(t *testing.T) {
 	w.watched(t, through, watcher)
 	before = w.state(t, through)
 	t.Logf("status of the etcd of three members:\n%s", ksit(t, append([]string{"etcd", "status"}, w.etcd.Flags()...)...))
+	file := filepath.Join(t.TempDir(), "three.db")
+	t.Logf("%s", ksit(t, append([]string{"etcd", "snapshot", "--to=" + file}, w.etcd.Flags()...)...))
 
 	must(t, manager.Stop(ctx))
 	must(t, apiserver.Process.Stop(ctx))

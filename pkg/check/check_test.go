@@ -26,7 +26,7 @@ func TestWhatIsWrong(t *testing.T) {
 	nobody := rest.CopyConfig(cluster.Config)
 	nobody.Impersonate.UserName = "nobody"
 
-	refused(t, cluster.Config, "the server could not find the requested resource", "KSIT is not installed in this cluster")
+	refused(t, cluster.Config, "not found", "KSIT is not installed in this cluster")
 	refused(t, nobody, `User "nobody" cannot get resource "apiservices"`, "rights of who asks")
 
 	register(t, cluster)

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"ksit.io/ksit/test/env"
@@ -64,17 +65,19 @@ func parse(t testing.TB, out string) manifests {
 	var all manifests
 	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(out), 4096)
 	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(&object.Object)
+		var raw runtime.RawExtension
+		err := decoder.Decode(&raw)
 		if errors.Is(err, io.EOF) {
 			return all
 		}
-		if err != nil {
+		if len(raw.Raw) == 0 || string(raw.Raw) == "null" {
+			continue
+		}
+		object := &unstructured.Unstructured{}
+		if err := errors.Join(err, object.UnmarshalJSON(raw.Raw)); err != nil {
 			t.Fatalf("what was rendered cannot be read: %v\n%s", err, out)
 		}
-		if len(object.Object) > 0 {
-			all = append(all, object)
-		}
+		all = append(all, object)
 	}
 }
 

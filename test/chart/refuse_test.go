@@ -49,7 +49,7 @@ func TestRefused(t *testing.T) {
 		"a component's":    {set: "server.extraArgs={workers=1}", want: []string{"at '/server/extraArgs/0'"}},
 		"a resource":       {set: "apiserver.resources.limits.memory=lots", want: []string{"at '/apiserver/resources/limits/memory'"}},
 		"a delay":          {set: "apiserver.shutdownDelay=1m", want: []string{"at '/apiserver/shutdownDelay'"}},
-		"a chance":         {set: "apiserver.goawayChance=0.5", want: []string{"maximum: got 0.5, want 0.02"}},
+		"a chance":         {set: "apiserver.goawayChance=0.5", want: []string{"at '/apiserver/goawayChance': '0.5' does not match"}},
 		"a variable":       {set: "extraEnv[0].value=x", want: []string{"missing property 'name'"}},
 
 		"replicas without etcd": {

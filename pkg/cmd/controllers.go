@@ -31,13 +31,14 @@ func runControllers(ctx context.Context, o *options.Controllers, reach *outbound
 		return err
 	}
 	manager, err := controller.New(controller.Config{
-		KSIT:           ksit,
-		Host:           host,
-		Workers:        o.Workers,
-		Connections:    reach.connections,
-		Installers:     reach.installers,
-		Metrics:        registered,
-		LeaderElection: elect,
+		KSIT:            ksit,
+		Host:            host,
+		Workers:         o.Workers,
+		SummaryInterval: o.SummaryInterval,
+		Connections:     reach.connections,
+		Installers:      reach.installers,
+		Metrics:         registered,
+		LeaderElection:  elect,
 	})
 	if err != nil {
 		return err

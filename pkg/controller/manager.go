@@ -22,6 +22,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/fleet"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/installation"
 	"ksit.io/ksit/pkg/controller/integration"
@@ -61,6 +62,9 @@ type Config struct {
 	// Workers is how many installs, upgrades and uninstalls are at work at once.
 	// Those that only wait for what they applied are not counted.
 	Workers int
+	// SummaryInterval is the time between two lines of the log that say how all
+	// Installations are; 0 for none.
+	SummaryInterval time.Duration
 	// Connections are made and dropped by the controllers. Run closes them.
 	Connections *cluster.Set
 	// Installers by the method that they carry out.
@@ -85,6 +89,7 @@ type Manager struct {
 	operations   *workers.Pool
 	logs         *workers.Pool
 	journal      *journal.Journal
+	fleet        *fleet.Reporter
 }
 
 // New wires the controllers. Nothing is sent or started before Run.
@@ -182,6 +187,12 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	m.probes = workers.NewPool("installation", installationController.Reconcile, observe)
 	m.operations = workers.NewPool("operation", installationController.Operate, observe)
 	m.logs = workers.NewPool("log", m.journal.Send, observe)
+	m.fleet = &fleet.Reporter{
+		Integrations:  kinds.Integrations().Lister(),
+		Installations: kinds.Installations().Lister(),
+		Targets:       kinds.IntegrationTargets().Lister(),
+		Interval:      m.config.SummaryInterval,
+	}
 
 	routes := routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister(), naming: naming}
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
@@ -231,6 +242,7 @@ func (m *Manager) work(ctx context.Context) error {
 	pools.Go(func() { m.probes.Run(ctx, probeWorkers) })
 	pools.Go(func() { m.operations.Run(ctx, m.config.Workers*waitingPerWorker) })
 	pools.Go(func() { m.logs.Run(ctx, logWorkers) })
+	pools.Go(func() { m.fleet.Run(ctx) })
 	pools.Wait()
 	// Nobody says anything any more.
 	m.journal.SendAll(context.WithoutCancel(ctx))

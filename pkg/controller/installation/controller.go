@@ -231,12 +231,16 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 
 func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Installation) error {
 	const message = "spec.enabled is false: nothing is installed or probed, and what is installed stays"
-	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
+	written, err := status.Write(ctx, c.Client.Installations(installation.Namespace), installation, func(i *v1alpha1.Installation) {
 		i.Status.ObservedGeneration = installation.Generation
 		drop(i, asked(installation), "spec.enabled became false before it began", time.Now())
 		i.Status.Phase, i.Status.Message = v1alpha1.PhaseDisabled, message
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "Disabled", message)
 	})
+	if err == nil {
+		answered(ctx, installation, written)
+	}
+	return err
 }
 
 // wait says what an Installation waits for.

@@ -7,10 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/cmd/options"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 func newControllerManagerCommand() *cobra.Command {
@@ -35,6 +39,18 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 		return err
 	}
 
+	provider, err := o.Tracing.Provider(ctx, "ksit-controller-manager", nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := provider.Shutdown(context.WithoutCancel(ctx)); err != nil {
+			klog.FromContext(ctx).V(1).Info("The last spans could not be sent", "err", err)
+		}
+	}()
+	ksit = rest.CopyConfig(ksit)
+	ksit.Wrap(func(next http.RoundTripper) http.RoundTripper { return tracing.Transport("ksit", next) })
+
 	reach, err := newOutbound(o.Controllers.Outbound)
 	if err != nil {
 		return err
@@ -56,7 +72,7 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 			<-stopped
 		}()
 	}
-	if err := runControllers(ctx, o.Controllers, reach, ksit, host, o.LeaderElection); err != nil {
+	if err := runControllers(ctx, o.Controllers, reach, clusters{ksit: ksit, host: host}, provider, o.LeaderElection); err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
 	}
 	if ctx.Err() == nil {

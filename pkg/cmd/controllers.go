@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	componentmetrics "k8s.io/component-base/metrics"
@@ -18,10 +19,15 @@ import (
 	"ksit.io/ksit/pkg/metrics"
 )
 
+// clusters are the APIs that the controllers work with.
+type clusters struct {
+	ksit, host *rest.Config
+}
+
 // runControllers runs the controllers until ctx ends, with leader election
 // where election is not nil and enabled. It returns when all work has stopped,
 // and closes the connections of reach then.
-func runControllers(ctx context.Context, o *options.Controllers, reach *outbound, ksit, host *rest.Config, election *options.LeaderElection) error {
+func runControllers(ctx context.Context, o *options.Controllers, reach *outbound, of clusters, traces trace.TracerProvider, election *options.LeaderElection) error {
 	registered, err := metrics.New(registry(legacyregistry.Register))
 	if err != nil {
 		return err
@@ -31,8 +37,9 @@ func runControllers(ctx context.Context, o *options.Controllers, reach *outbound
 		return err
 	}
 	manager, err := controller.New(controller.Config{
-		KSIT:            ksit,
-		Host:            host,
+		KSIT:            of.ksit,
+		Host:            of.host,
+		Traces:          traces,
 		Workers:         o.Workers,
 		SummaryInterval: o.SummaryInterval,
 		Connections:     reach.connections,

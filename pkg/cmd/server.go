@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/client-go/rest"
@@ -66,12 +67,14 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 		return err
 	}
 	defer reach.connections.Close()
+	var traces trace.TracerProvider
+	configure = append(configure, func(config *apiserver.Config) { traces = config.Generic.TracerProvider })
 	server, err := newAPIServer(ctx, o.API, reach, configure...)
 	if err != nil {
 		return err
 	}
 	server.RunBeside("controllers", func(ctx context.Context, api *rest.Config) error {
-		return runControllers(ctx, o.Controllers, reach, api, host, nil)
+		return runControllers(ctx, o.Controllers, reach, clusters{ksit: api, host: host}, traces, nil)
 	})
 	return server.Run(ctx)
 }

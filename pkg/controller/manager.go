@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -70,6 +71,8 @@ type Config struct {
 	// Installers by the method that they carry out.
 	Installers map[v1alpha1.InstallMethod]installer.Installer
 	Metrics    *metrics.Metrics
+	// Traces begins the spans of operations; nil for none.
+	Traces trace.TracerProvider
 	// LeaderElection has Run wait until this process is the leader; nil where
 	// there is but one process.
 	LeaderElection *LeaderElection
@@ -151,6 +154,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Installations: installations,
 		Sources:       read,
 		Charts:        charts,
+		Traces:        m.config.Traces,
 		Access:        reader.Access(),
 		Events:        recorder,
 	}
@@ -176,6 +180,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Events:        recorder,
 		Metrics:       m.config.Metrics,
 		Log:           m.journal,
+		Traces:        m.config.Traces,
 		Slots:         m.config.Workers,
 		Probe:         func(key types.NamespacedName, after time.Duration) { m.probes.AddAfter(key, after) },
 		Work:          func(key types.NamespacedName) { m.operations.Add(key) },

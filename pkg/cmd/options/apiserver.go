@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	apiserveradmission "k8s.io/apiserver/pkg/admission"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/egressselector"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -23,6 +26,7 @@ import (
 
 	"ksit.io/ksit/pkg/admission"
 	"ksit.io/ksit/pkg/apiserver"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 const (
@@ -40,8 +44,12 @@ type APIServer struct {
 	// ServerRun bounds requests and paces the shutdown.
 	ServerRun *genericoptions.ServerRunOptions
 	// Recommended is serving, authentication, authorization, audit, admission,
-	// storage, tracing, and the host cluster.
+	// storage, and the host cluster.
 	Recommended *genericoptions.RecommendedOptions
+	// Tracing says where spans go.
+	Tracing *Tracing
+	// Service is what the process is called in its traces.
+	Service string
 	// TargetProxy bounds what is passed on to targets.
 	TargetProxy *TargetProxy
 
@@ -57,6 +65,8 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 		ServerRun: genericoptions.NewServerRunOptionsForComponent(basecompatibility.DefaultKubeComponent, registry),
 		// The codec is left out: storage has one for each resource.
 		Recommended: genericoptions.NewRecommendedOptions(DefaultStoragePrefix, nil),
+		Tracing:     NewTracing(),
+		Service:     "ksit-apiserver",
 		TargetProxy: NewTargetProxy(),
 		registry:    registry,
 	}
@@ -65,6 +75,7 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 	o.ServerRun.ShutdownWatchTerminationGracePeriod = 5 * time.Second
 	o.ServerRun.ShutdownSendRetryAfter = true
 
+	o.Recommended.Traces = nil // Tracing stands in its place.
 	o.Recommended.FeatureGate = registry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
 	o.Recommended.SecureServing.BindPort = defaultSecurePort
 	o.Recommended.SecureServing.ServerCert.PairName = "ksit-apiserver"
@@ -90,7 +101,7 @@ func (o *APIServer) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Recommended.Audit.AddFlags(groups.FlagSet("auditing"))
 	o.Recommended.Features.AddFlags(groups.FlagSet("features"))
 	o.Recommended.EgressSelector.AddFlags(groups.FlagSet("egress selector"))
-	o.Recommended.Traces.AddFlags(groups.FlagSet("traces"))
+	o.Tracing.AddFlags(groups.FlagSet("traces"))
 	o.TargetProxy.AddFlags(groups.FlagSet("targets and sources"))
 
 	kubeconfig := groups.FlagSet("host cluster").Lookup("kubeconfig")
@@ -134,7 +145,7 @@ func (o *APIServer) Validate() error {
 	if run := o.ServerRun; run.ShutdownWatchTerminationGracePeriod == 0 {
 		errs = append(errs, errors.New("--shutdown-watch-termination-grace-period must be over 0: watches would hold up every stop for a minute"))
 	}
-	return errors.Join(append(errs, o.TargetProxy.Validate())...)
+	return errors.Join(append(errs, o.Tracing.Validate(), o.TargetProxy.Validate())...)
 }
 
 // Config turns the options into the configuration of a server. It talks to the
@@ -156,6 +167,9 @@ func (o *APIServer) Config(ctx context.Context) (*apiserver.Config, error) {
 	if err := recommended.ApplyTo(generic); err != nil {
 		return nil, fmt.Errorf("applying options: %w", err)
 	}
+	if err := o.applyTracing(ctx, &generic.Config); err != nil {
+		return nil, err
+	}
 	etcd := *o.Recommended.Etcd
 	etcd.StorageConfig.Transport.TracerProvider = generic.TracerProvider
 	if generic.EgressSelector != nil {
@@ -165,6 +179,25 @@ func (o *APIServer) Config(ctx context.Context) (*apiserver.Config, error) {
 		return nil, err
 	}
 	return config, nil
+}
+
+// applyTracing has the server trace its requests, and those that the process
+// makes of itself while it carries out something that is traced.
+func (o *APIServer) applyTracing(ctx context.Context, config *genericapiserver.Config) error {
+	var dial utilnet.DialFunc
+	if config.EgressSelector != nil {
+		var err error
+		if dial, err = config.EgressSelector.Lookup(egressselector.ControlPlane.AsNetworkContext()); err != nil {
+			return fmt.Errorf("looking for the way to the collector of traces: %w", err)
+		}
+	}
+	provider, err := o.Tracing.Provider(ctx, o.Service, dial)
+	if err != nil {
+		return err
+	}
+	config.TracerProvider = provider
+	config.LoopbackClientConfig.Wrap(func(next http.RoundTripper) http.RoundTripper { return tracing.Transport("ksit", next) })
+	return nil
 }
 
 func (o *APIServer) disableUnservedAdmission(ctx context.Context) error {

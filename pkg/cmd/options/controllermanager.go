@@ -23,6 +23,7 @@ type ControllerManager struct {
 	Controllers    *Controllers
 	LeaderElection *LeaderElection
 	Diagnostics    *Diagnostics
+	Tracing        *Tracing
 }
 
 // NewControllerManager returns the defaults.
@@ -31,6 +32,7 @@ func NewControllerManager() *ControllerManager {
 		Controllers:    NewControllers(),
 		LeaderElection: NewLeaderElection(),
 		Diagnostics:    NewDiagnostics(),
+		Tracing:        NewTracing(),
 	}
 }
 
@@ -44,6 +46,7 @@ func (o *ControllerManager) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Controllers.AddFlags(groups)
 	o.LeaderElection.AddFlags(groups)
 	o.Diagnostics.AddFlags(groups)
+	o.Tracing.AddFlags(groups.FlagSet("traces"))
 }
 
 // Complete fills in what follows from other options.
@@ -56,7 +59,7 @@ func (o *ControllerManager) Complete() error {
 
 // Validate returns everything that is wrong with the options.
 func (o *ControllerManager) Validate() error {
-	return errors.Join(o.Controllers.Validate(), o.LeaderElection.Validate(), o.Diagnostics.Validate())
+	return errors.Join(o.Controllers.Validate(), o.LeaderElection.Validate(), o.Diagnostics.Validate(), o.Tracing.Validate())
 }
 
 // Diagnostics are the options of the endpoint for metrics, health and profiles.

@@ -23,12 +23,14 @@ const outcomeInterrupted = "Interrupted"
 
 // succeeded logs that an operation went through.
 func (r *operationRecord) succeeded(ctx context.Context, i *v1alpha1.Installation, more ...any) {
+	r.traceEnd(ctx, string(v1alpha1.OperationSucceeded), "Succeeded")
 	report.Good(ctx, string(r.Type)+" succeeded", append(r.fields(i, string(v1alpha1.OperationSucceeded), "Succeeded"), append([]any{"message", r.Message}, more...)...)...)
 }
 
 // failed logs that an operation failed, and when it is tried again; retry is nil
 // where it is not.
 func (r *operationRecord) failed(ctx context.Context, i *v1alpha1.Installation, reason string, retry *metav1.Time, more ...any) {
+	r.traceEnd(ctx, string(v1alpha1.OperationFailed), reason)
 	if retry != nil {
 		more = append(more, "nextRetry", retry.UTC().Format(time.RFC3339))
 	}
@@ -37,6 +39,7 @@ func (r *operationRecord) failed(ctx context.Context, i *v1alpha1.Installation, 
 
 // wasCutShort logs that an operation was ended before its time.
 func (r *operationRecord) wasCutShort(ctx context.Context, i *v1alpha1.Installation, reason string, why error) {
+	r.traceEnd(ctx, outcomeInterrupted, reason)
 	report.Plain(ctx, string(r.Type)+" was cut short", append(r.fields(i, outcomeInterrupted, reason), "message", why.Error())...)
 }
 

@@ -89,6 +89,7 @@ func (c *Controller) enter(ctx context.Context, o observed, record *operationRec
 	default:
 		record.attempt = begun.Status.Failures + 1
 	}
+	record.traceBegin(ctx)
 	klog.FromContext(ctx).V(1).Info("Operation began", "operation", record.Type, "integration", begun.Spec.Integration, "target", begun.TargetName(), "requestedBy", record.RequestedBy)
 	if hold := o.installation.Status.Hold; hold != nil && begun.Status.Hold == nil {
 		c.say(begun, "the rollback to revision %d by %s no longer holds", hold.Revision, hold.RequestedBy)

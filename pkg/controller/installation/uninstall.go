@@ -65,6 +65,7 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 		return err
 	}
 	operation.attempt = begun.Status.Failures + 1
+	operation.traceBegin(ctx)
 	c.say(begun, "%s begins, asked for by %s: %v", operation.Type, operation.RequestedBy, releaseNames(begun.Status.Releases))
 	timed, cancel := context.WithTimeout(ctx, way.timeout)
 	defer cancel()

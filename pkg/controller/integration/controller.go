@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -44,6 +45,8 @@ type Controller struct {
 	// Access tells who may use which target.
 	Access Access
 	Events events.EventRecorder
+	// Traces begins the spans of what is written to Installations; nil for none.
+	Traces trace.TracerProvider
 
 	digests  digests
 	writes   writes

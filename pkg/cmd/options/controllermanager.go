@@ -66,6 +66,10 @@ func (o *ControllerManager) Validate() error {
 type Diagnostics struct {
 	// BindAddress is host:port; "0" turns the endpoint off.
 	BindAddress string
+	// Profiling serves /debug/pprof, and ContentionProfiling has the runtime
+	// gather where goroutines wait for each other.
+	Profiling, ContentionProfiling bool
+
 	serving     *genericoptions.SecureServingOptions
 	authn       *genericoptions.DelegatingAuthenticationOptions
 	authz       *genericoptions.DelegatingAuthorizationOptions
@@ -75,6 +79,7 @@ type Diagnostics struct {
 func NewDiagnostics() *Diagnostics {
 	o := &Diagnostics{
 		BindAddress: ":8444",
+		Profiling:   true,
 		serving:     genericoptions.NewSecureServingOptions(),
 		authn:       genericoptions.NewDelegatingAuthenticationOptions(),
 		authz:       genericoptions.NewDelegatingAuthorizationOptions(),
@@ -90,6 +95,10 @@ func (o *Diagnostics) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs.StringVar(&o.BindAddress, "metrics-bind-address", o.BindAddress,
 		"Address, host:port, of the HTTPS endpoint for /metrics, /healthz, /readyz, /livez and /debug/pprof; 0 for none. "+
 			"But for health, the host cluster must allow the caller to get the path.")
+	fs.BoolVar(&o.Profiling, "profiling", o.Profiling,
+		"Serve profiles at /debug/pprof of that endpoint.")
+	fs.BoolVar(&o.ContentionProfiling, "contention-profiling", o.ContentionProfiling,
+		"Gather where goroutines wait, for the profile block; it takes some CPU time. Needs --profiling.")
 	cert := &o.serving.ServerCert.CertKey
 	fs.StringVar(&cert.CertFile, "tls-cert-file", cert.CertFile,
 		"File with the certificate of that endpoint, and its chain. One is made in memory when empty.")
@@ -158,12 +167,14 @@ type DiagnosticsConfig struct {
 	Serving        *genericapiserver.SecureServingInfo
 	Authentication genericapiserver.AuthenticationInfo
 	Authorization  genericapiserver.AuthorizationInfo
+	// Profiling and ContentionProfiling are those of the options.
+	Profiling, ContentionProfiling bool
 }
 
 // Config opens the port and connects to the host cluster for authentication and
 // authorization.
 func (o *Diagnostics) Config() (*DiagnosticsConfig, error) {
-	config := &DiagnosticsConfig{}
+	config := &DiagnosticsConfig{Profiling: o.Profiling, ContentionProfiling: o.ContentionProfiling}
 	if err := o.serving.ApplyTo(&config.Serving); err != nil {
 		return nil, fmt.Errorf("serving diagnostics on %s: %w", o.BindAddress, err)
 	}

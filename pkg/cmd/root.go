@@ -8,6 +8,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/component-base/term"
 	"k8s.io/klog/v2"
 
+	"ksit.io/ksit/pkg/memory"
 	"ksit.io/ksit/pkg/version"
 )
 
@@ -67,6 +69,9 @@ func withOptions(command *cobra.Command, options flagged, run func(context.Conte
 		}
 		if err := options.Validate(); err != nil {
 			return fmt.Errorf("invalid flags: %w", err)
+		}
+		if limit := memory.Limit(os.DirFS("/sys/fs/cgroup")); limit > 0 {
+			klog.FromContext(command.Context()).V(1).Info("Memory is limited as the cgroup is", "limit", limit)
 		}
 		klog.FromContext(command.Context()).Info("Starting", "command", command.CommandPath(), "version", version.Get().String())
 		cliflag.PrintFlags(command.Flags())

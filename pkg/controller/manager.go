@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -107,7 +108,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m := &Manager{
 		config:    config,
-		informers: externalversions.NewSharedInformerFactory(ksitClient, 0),
+		informers: externalversions.NewSharedInformerFactoryWithOptions(ksitClient, 0, externalversions.WithTransform(withoutManagedFields)),
 		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: hostClient.EventsV1()}),
 	}
 	if config.LeaderElection != nil {
@@ -116,6 +117,16 @@ func New(config Config) (*Manager, error) {
 		}
 	}
 	return m, m.wire(ksitClient, hostClient)
+}
+
+// withoutManagedFields keeps out of the caches who wrote which field. Nobody here
+// asks, and the API takes an object that does not say for one that leaves it as it
+// is.
+func withoutManagedFields(obj any) (any, error) {
+	if object, err := meta.Accessor(obj); err == nil {
+		object.SetManagedFields(nil)
+	}
+	return obj, nil
 }
 
 func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Interface) error {

@@ -182,7 +182,7 @@ const secretValue = "      valuesFrom:\n      - {kind: Secret, name: private, ke
 func applySpoiled(t *testing.T, ns string) {
 	t.Helper()
 	kubectl(t, generic(ns, "spoiled", "podinfo-lite", "1.0.0", []string{"one"},
-		"      valuesFrom:\n      - {kind: Secret, name: private, key: replicas, targetPath: replicaCount}\n"), "apply", "-f", "-")
+		"      valuesFrom:\n      - {kind: Secret, name: private, key: number, targetPath: minReadySeconds}\n"), "apply", "-f", "-")
 	kubectl(t, from(generic(ns, "refused", "podinfo-lite", "1.0.0", []string{"one"}, "      caSecretRef: {name: ca}\n      secretRef: {name: wrong}\n"),
 		s.bed.Charts.SecureURL+"/private/test"), "apply", "-f", "-")
 	for _, name := range []string{"spoiled", "refused"} {
@@ -193,8 +193,8 @@ func applySpoiled(t *testing.T, ns string) {
 // plantSecrets makes Secrets, and returns what must be shown nowhere, by what it is.
 func plantSecrets(t *testing.T, ns string) map[string]string {
 	t.Helper()
-	secrets := map[string]string{"a value": "hunter2-among-values", "a number": "hunter2-as-replicas", "a password": "hunter2-as-password"}
-	makeSecret(t, ns, "private", map[string]string{"password": secrets["a value"], "replicas": secrets["a number"]})
+	secrets := map[string]string{"a value": "hunter2-among-values", "a number": "hunter2-as-a-number", "a password": "hunter2-as-password"}
+	makeSecret(t, ns, "private", map[string]string{"password": secrets["a value"], "number": secrets["a number"]})
 	makeSecret(t, ns, "ca", map[string]string{"ca.crt": string(s.bed.Charts.CA)})
 	makeSecret(t, ns, "wrong", map[string]string{"username": "somebody", "password": secrets["a password"]})
 	kubeconfig, err := clientcmd.LoadFromFile(s.bed.Targets[0].Kubeconfig)

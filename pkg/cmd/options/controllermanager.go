@@ -70,9 +70,9 @@ type Diagnostics struct {
 	// gather where goroutines wait for each other.
 	Profiling, ContentionProfiling bool
 
-	serving     *genericoptions.SecureServingOptions
-	authn       *genericoptions.DelegatingAuthenticationOptions
-	authz       *genericoptions.DelegatingAuthorizationOptions
+	serving *genericoptions.SecureServingOptions
+	authn   *genericoptions.DelegatingAuthenticationOptions
+	authz   *genericoptions.DelegatingAuthorizationOptions
 }
 
 // NewDiagnostics returns the defaults.

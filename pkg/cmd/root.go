@@ -23,6 +23,10 @@ import (
 	"ksit.io/ksit/pkg/version"
 )
 
+// maxVerbosity is the highest verbosity at which no library logs the content of
+// Secrets that are read.
+const maxVerbosity = 7
+
 // NewCommand returns the command ksit with its subcommands. They run until the
 // context of the command is done.
 func NewCommand() *cobra.Command {
@@ -62,6 +66,9 @@ func withOptions(command *cobra.Command, options flagged, run func(context.Conte
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if err := options.Complete(); err != nil {
 			return err
+		}
+		if logging.Verbosity > maxVerbosity {
+			return fmt.Errorf("--v is %d, it must be at most %d: above that, the client libraries log what requests and answers hold, Secrets among them", logging.Verbosity, maxVerbosity)
 		}
 		// No gate: the experiments of the logging library stay as they are.
 		if err := logsapi.ValidateAndApply(logging, nil); err != nil {

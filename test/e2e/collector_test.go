@@ -5,18 +5,24 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 )
+
+// notSent stands for a span that is named as the parent of another and was not sent.
+const notSent = "(not sent)"
 
 // collector takes the spans that KSIT exports.
 type collector struct {
@@ -86,7 +92,7 @@ func (c *collector) lineage(span *tracev1.Span) ([]string, *tracev1.Span) {
 			return bytes.Equal(s.SpanId, span.ParentSpanId) && bytes.Equal(s.TraceId, span.TraceId)
 		})
 		if n < 0 {
-			return append(names, "(not sent)"), span
+			return append(names, notSent), span
 		}
 		span = spans[n]
 		names = append(names, span.Name)
@@ -107,6 +113,41 @@ func (c *collector) below(span, top *tracev1.Span) bool {
 		at = c.all()[n]
 	}
 	return false
+}
+
+// tree draws what is below a span, with how long each took. Of spans alike, one
+// after the other, it draws the first.
+func (c *collector) tree(top *tracev1.Span) string {
+	spans := c.all()
+	slices.SortFunc(spans, func(a, b *tracev1.Span) int { return cmp.Compare(a.StartTimeUnixNano, b.StartTimeUnixNano) })
+	var out strings.Builder
+	var draw func(span *tracev1.Span, indent string)
+	draw = func(span *tracev1.Span, indent string) {
+		took := time.Duration(span.EndTimeUnixNano - span.StartTimeUnixNano).Round(100 * time.Microsecond)
+		fmt.Fprintf(&out, "%s%s  %s\n", indent, span.Name, took)
+		last, more := "", 0
+		tell := func() {
+			if more > 0 {
+				fmt.Fprintf(&out, "%s  (and %d more)\n", indent, more)
+			}
+			more = 0
+		}
+		for _, below := range spans {
+			if !bytes.Equal(below.ParentSpanId, span.SpanId) || !bytes.Equal(below.TraceId, span.TraceId) {
+				continue
+			}
+			if below.Name == last {
+				more++
+				continue
+			}
+			tell()
+			last = below.Name
+			draw(below, indent+"  ")
+		}
+		tell()
+	}
+	draw(top, "")
+	return out.String()
 }
 
 func attributesOf(span *tracev1.Span) []string {

@@ -20,7 +20,7 @@ import (
 func (c *Controller) trace(ctx context.Context, o observed) (context.Context, trace.Span) {
 	i := o.installation
 	cause := tracing.Related
-	if i.DeletionTimestamp == nil && i.Status.Failures == 0 && (reconcileAsked(i) || asked(i) != nil || i.Status.ObservedGeneration != i.Generation) {
+	if i.DeletionTimestamp == nil && (reconcileAsked(i) || asked(i) != nil || i.Status.ObservedGeneration != i.Generation) {
 		cause = tracing.Caused
 	}
 	return tracing.Begin(ctx, c.Traces, cause, i.Annotations[v1alpha1.AnnotationTraceParent], "operation",

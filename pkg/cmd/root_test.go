@@ -126,6 +126,15 @@ func TestCommandsTakeNoArguments(t *testing.T) {
 	}
 }
 
+// TestVerbosityKeepsSecrets makes sure that nobody has the client libraries log what
+// they read.
+func TestVerbosityKeepsSecrets(t *testing.T) {
+	_, err := run(t, "controller-manager", "--v=8", "--metrics-bind-address=0")
+	if err == nil || !strings.Contains(err.Error(), "--v is 8, it must be at most 7") {
+		t.Errorf("--v=8 is answered with %v", err)
+	}
+}
+
 // TestRenderIsHidden makes sure that the command that renders is nothing that
 // help names, and that it takes nothing else for a chart.
 func TestRenderIsHidden(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/client-go/rest"
@@ -86,12 +87,14 @@ func runServer(ctx context.Context, o *options.Server) (failure error) {
 	if keep != nil {
 		defer beside(ctx, keep)()
 	}
+	var traces trace.TracerProvider
+	configure = append(configure, func(config *apiserver.Config) { traces = config.Generic.TracerProvider })
 	server, err := newAPIServer(ctx, o.API, reach, expiry, configure...)
 	if err != nil {
 		return err
 	}
 	server.RunBeside("controllers", func(ctx context.Context, api *rest.Config) error {
-		return runControllers(ctx, o.Controllers, reach, api, host, election, nil)
+		return runControllers(ctx, work{options: o.Controllers, reach: reach, ksit: api, host: host, traces: traces, election: election})
 	})
 	return server.Run(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,6 +27,7 @@ import (
 	"ksit.io/ksit/pkg/admission"
 	"ksit.io/ksit/pkg/apiserver"
 	"ksit.io/ksit/pkg/etcd/endpoint"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 const (
@@ -43,8 +45,12 @@ type APIServer struct {
 	// ServerRun bounds requests and paces the shutdown.
 	ServerRun *genericoptions.ServerRunOptions
 	// Recommended is serving, authentication, authorization, audit, admission,
-	// storage, tracing, and the host cluster.
+	// storage, and the host cluster.
 	Recommended *genericoptions.RecommendedOptions
+	// Tracing says where spans go.
+	Tracing *Tracing
+	// Service is what the process is called in its traces.
+	Service string
 	// TargetProxy bounds what is passed on to targets.
 	TargetProxy *TargetProxy
 	// Serving is the Secret with the certificate to serve with, if any.
@@ -64,6 +70,8 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 		ServerRun: genericoptions.NewServerRunOptionsForComponent(basecompatibility.DefaultKubeComponent, registry),
 		// The codec is left out: storage has one for each resource.
 		Recommended: genericoptions.NewRecommendedOptions(DefaultStoragePrefix, nil),
+		Tracing:     NewTracing(),
+		Service:     "ksit-apiserver",
 		TargetProxy: NewTargetProxy(),
 		Serving:     NewServingSecret(),
 		registry:    registry,
@@ -73,6 +81,7 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 	o.ServerRun.ShutdownWatchTerminationGracePeriod = 5 * time.Second
 	o.ServerRun.ShutdownSendRetryAfter = true
 
+	o.Recommended.Traces = nil // Tracing stands in its place.
 	o.Recommended.FeatureGate = registry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
 	o.Recommended.SecureServing.BindPort = defaultSecurePort
 	o.Recommended.SecureServing.ServerCert.PairName = "ksit-apiserver"
@@ -99,7 +108,7 @@ func (o *APIServer) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Recommended.Audit.AddFlags(groups.FlagSet("auditing"))
 	o.Recommended.Features.AddFlags(groups.FlagSet("features"))
 	o.Recommended.EgressSelector.AddFlags(groups.FlagSet("egress selector"))
-	o.Recommended.Traces.AddFlags(groups.FlagSet("traces"))
+	o.Tracing.AddFlags(groups.FlagSet("traces"))
 	o.TargetProxy.AddFlags(groups.FlagSet("targets and sources"))
 
 	kubeconfig := groups.FlagSet("host cluster").Lookup("kubeconfig")
@@ -149,7 +158,7 @@ func (o *APIServer) Validate() error {
 	if run := o.ServerRun; run.ShutdownWatchTerminationGracePeriod == 0 {
 		errs = append(errs, errors.New("--shutdown-watch-termination-grace-period must be over 0: watches would hold up every stop for a minute"))
 	}
-	return errors.Join(append(errs, o.TargetProxy.Validate(), o.Serving.validate(&o.Recommended.SecureServing.ServerCert))...)
+	return errors.Join(append(errs, o.Tracing.Validate(), o.TargetProxy.Validate(), o.Serving.validate(&o.Recommended.SecureServing.ServerCert))...)
 }
 
 // Config turns the options into the configuration of a server. It talks to the
@@ -170,6 +179,9 @@ func (o *APIServer) Config(ctx context.Context) (*apiserver.Config, error) {
 	recommended.Etcd = nil // applied below, with a layout of its own
 	if err := recommended.ApplyTo(generic); err != nil {
 		return nil, fmt.Errorf("applying options: %w", err)
+	}
+	if err := o.applyTracing(ctx, &generic.Config); err != nil {
+		return nil, err
 	}
 	etcd := *o.Recommended.Etcd
 	etcd.StorageConfig.Transport.TracerProvider = generic.TracerProvider
@@ -202,6 +214,25 @@ func (o *APIServer) SetEtcd(server string, dial utilnet.DialFunc) {
 	transport := &o.Recommended.Etcd.StorageConfig.Transport
 	transport.ServerList = []string{server}
 	transport.TrustedCAFile, transport.CertFile, transport.KeyFile = "", "", ""
+}
+
+// applyTracing has the server trace its requests, and those that the process
+// makes of itself while it carries out something that is traced.
+func (o *APIServer) applyTracing(ctx context.Context, config *genericapiserver.Config) error {
+	var dial utilnet.DialFunc
+	if config.EgressSelector != nil {
+		var err error
+		if dial, err = config.EgressSelector.Lookup(egressselector.ControlPlane.AsNetworkContext()); err != nil {
+			return fmt.Errorf("looking for the way to the collector of traces: %w", err)
+		}
+	}
+	provider, err := o.Tracing.Provider(ctx, o.Service, dial)
+	if err != nil {
+		return err
+	}
+	config.TracerProvider = provider
+	config.LoopbackClientConfig.Wrap(func(next http.RoundTripper) http.RoundTripper { return tracing.Transport("ksit", next) })
+	return nil
 }
 
 func (o *APIServer) disableUnservedAdmission(ctx context.Context) error {

@@ -26,8 +26,10 @@ type Server struct {
 
 // NewServer returns the defaults.
 func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
+	api := NewAPIServer(registry)
+	api.Service = "ksit-server"
 	return &Server{
-		API:            NewAPIServer(registry),
+		API:            api,
 		Etcd:           NewEmbeddedEtcd(),
 		Controllers:    NewControllers(),
 		Certificates:   NewCertificates(),

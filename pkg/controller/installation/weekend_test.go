@@ -104,6 +104,7 @@ func (l *linesSaid) Say(_ types.NamespacedName, line string) { l.lines = append(
 // simulation runs the controller over one Installation in simulated time.
 type simulation struct {
 	t          *testing.T
+	ctx        context.Context
 	controller *Controller
 	installer  *scripted
 	objects    cache.Indexer
@@ -116,7 +117,7 @@ type simulation struct {
 // simulate begins with an Installation that has nothing installed yet.
 func simulate(t *testing.T) *simulation {
 	s := &simulation{
-		t: t, installer: &scripted{}, key: types.NamespacedName{Namespace: "ns", Name: "app.one"},
+		t: t, ctx: t.Context(), installer: &scripted{}, key: types.NamespacedName{Namespace: "ns", Name: "app.one"},
 		objects: cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{}),
 	}
 	start := upToDate(fresh).installation
@@ -158,12 +159,12 @@ func (s *simulation) run(d time.Duration) {
 			s.t.Fatal(err)
 		}
 		s.work = false
-		after, err := s.controller.Reconcile(s.t.Context(), s.key)
+		after, err := s.controller.Reconcile(s.ctx, s.key)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		if s.work {
-			if after, err = s.controller.Operate(s.t.Context(), s.key); err != nil {
+			if after, err = s.controller.Operate(s.ctx, s.key); err != nil {
 				s.t.Fatal(err)
 			}
 			after = s.again

@@ -131,6 +131,7 @@ func (w *world) settle(t *testing.T, f fleet) {
 	}
 
 	began := time.Now()
+	w.size = len(f)
 	w.kubectl(t, strings.Join(slices.Sorted(maps.Values(f)), "\n"), "apply", "-f", "-")
 	w.waitPhases(t, map[string]v1alpha1.Phase{teamA + "/disabled": v1alpha1.PhaseDisabled})
 	t.Logf("%d Integrations were installed after %s", len(f), time.Since(began).Round(time.Second))
@@ -172,7 +173,7 @@ func (w *world) waitPhases(t *testing.T, others map[string]v1alpha1.Phase) {
 		if err != nil {
 			return err
 		}
-		if len(list.Items) != fleetSize {
+		if len(list.Items) != w.size {
 			return fmt.Errorf("there are %d", len(list.Items))
 		}
 		var wrong []error

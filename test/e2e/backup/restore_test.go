@@ -24,8 +24,9 @@ import (
 // page is docs/backup.md, with a shell in which its commands are run.
 type page struct {
 	guide.Guide
-	dir string
-	env []string
+	// dataDir is that of KSIT, for which the page has /var/lib/ksit.
+	dir, dataDir string
+	env          []string
 }
 
 func (w *world) page(t *testing.T) *page {
@@ -35,7 +36,7 @@ func (w *world) page(t *testing.T) *page {
 	programs := t.TempDir()
 	must(t, os.Symlink(w.bed.Tools.Kubectl, filepath.Join(programs, "kubectl")))
 	must(t, os.Symlink(program(t), filepath.Join(programs, "ksit")))
-	return &page{Guide: g, dir: t.TempDir(), env: []string{
+	return &page{Guide: g, dir: t.TempDir(), dataDir: w.run.DataDir, env: []string{
 		"PATH=" + programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + w.bed.Host.Kubeconfig,
 	}}
 }
@@ -47,7 +48,8 @@ func (p *page) try(t *testing.T, section string) (string, error) {
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), eventually)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", "set -e\n"+strings.Join(commands, "\n"))
+	script := strings.ReplaceAll("set -e\n"+strings.Join(commands, "\n"), "/var/lib/ksit", p.dataDir)
+	cmd := exec.CommandContext(ctx, "sh", "-c", script)
 	cmd.Dir, cmd.Env = p.dir, p.env
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -109,7 +111,7 @@ func TestBackup(t *testing.T) {
 		w.waitRestored(t)
 		before.unchanged(t, w.record(t))
 	})
-	t.Run("an old copy", func(t *testing.T) { w.testOldCopy(t, docs, before) })
+	t.Run("snapshots", func(t *testing.T) { w.testSnapshots(t, docs, before) })
 }
 
 // waitRestored waits until everything is as it was, and what was rolled back stays
@@ -174,25 +176,37 @@ func onlyConflicts(out string) bool {
 	return true
 }
 
-// testOldCopy brings back data of before one Integration came and another went.
-// KSIT installs what it knows and misses, and leaves alone what it does not know.
-func (w *world) testOldCopy(t *testing.T, docs *page, before versions) {
-	w.stop(t)
-	old := filepath.Join(t.TempDir(), "ksit")
-	must(t, os.CopyFS(old, os.DirFS(filepath.Join(w.run.DataDir, "member"))))
-	w.start(t)
-	began := time.Now()
+// testSnapshots restores a snapshot at once, and once more when one Integration has
+// come, one has gone, and one was upgraded since. KSIT installs what it knows and
+// misses, and leaves alone what it does not know.
+func (w *world) testSnapshots(t *testing.T, docs *page, before versions) {
+	docs.run(t, "Take a snapshot of etcd")
+	restore := func() {
+		t.Helper()
+		w.stop(t)
+		docs.run(t, "Restore a snapshot of etcd")
+		must(t, os.RemoveAll(w.run.DataDir+"-member.old"))
+		w.start(t)
+	}
+	operations := func() string {
+		i, err := w.ksit.KsitV1alpha1().Installations(teamB).Get(t.Context(), "app-02.one", metav1.GetOptions{})
+		must(t, err)
+		return fmt.Sprintf("%s %+v", i.UID, i.Status.Operations)
+	}
+	knew, began := operations(), time.Now()
+	restore()
 	w.waitRestored(t)
-	t.Logf("on a copy of the data: all is Running again after %s", time.Since(began).Round(100*time.Millisecond))
+	t.Logf("restored from a snapshot of etcd: all is Running again after %s", time.Since(began).Round(100*time.Millisecond))
 	before.unchanged(t, w.record(t))
+	if knows := operations(); knows != knew {
+		t.Errorf("of an Installation it knew %s, and knows %s", knew, knows)
+	}
 
+	w.patch(t, "integration", teamB, "app-02", `{"spec":{"autoInstall":{"helmConfig":{"version":"1.1.0"}}}}`)
 	w.kubectl(t, integration(teamB, "later", podinfo("one", "1.0.0", "")), "apply", "-f", "-")
 	w.kubectl(t, "", "delete", "integration", "app-00", "-n", teamB, "--timeout=120s")
-	w.waitPhases(t, map[string]v1alpha1.Phase{teamA + "/disabled": v1alpha1.PhaseDisabled, teamA + "/sleeping": v1alpha1.PhasePending})
-	w.stop(t)
-	must(t, os.RemoveAll(w.run.DataDir))
-	must(t, os.CopyFS(filepath.Join(w.run.DataDir, "member"), os.DirFS(old)))
-	w.start(t)
+	w.waitRestored(t)
+	restore()
 	w.waitRestored(t)
 	wait(t, "what was deleted since to be installed again", func(ctx context.Context) error {
 		out, err := w.tryKubectl(ctx, w.bed.Targets[0], "", "get", "deployment", "app-00", "-n", "app-00")
@@ -207,8 +221,20 @@ func (w *world) testOldCopy(t *testing.T, docs *page, before versions) {
 	if out, err := w.tryKubectl(t.Context(), w.bed.Targets[0], "", "get", "deployment", "later", "-n", "later"); err != nil {
 		t.Errorf("what came later is not on the target any more: %s", out)
 	}
-	// It is known again as soon as somebody says so.
+	chart := func() string {
+		out, err := w.tryKubectl(t.Context(), w.bed.Targets[0], "", "get", "configmap", "app-02", "-n", "app-02", "-o", "jsonpath={.data.version}")
+		must(t, err)
+		return out
+	}
+	if version := chart(); version != "1.1.0" {
+		t.Errorf("what was upgraded since is at %s", version)
+	}
+	// They are known again as soon as somebody says so.
 	was := w.record(t)
+	w.patch(t, "integration", teamB, "app-02", `{"spec":{"autoInstall":{"helmConfig":{"version":"1.1.0"}}}}`)
+	w.waitInstallation(t, teamB, "app-02.one", "the upgrade to be known again", func(i *v1alpha1.Installation) bool {
+		return i.Status.Phase == v1alpha1.PhaseRunning && i.Status.ObservedGeneration == i.Generation && i.Status.Releases[0].Version == "1.1.0"
+	})
 	w.kubectl(t, integration(teamB, "later", podinfo("one", "1.0.0", "")), "apply", "-f", "-")
 	w.waitInstallation(t, teamB, "later.one", "it to be known again", func(i *v1alpha1.Installation) bool {
 		return i.Status.Phase == v1alpha1.PhaseRunning && len(i.Status.Releases) == 1 && !i.Status.Releases[0].Adopted

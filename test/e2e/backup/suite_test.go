@@ -31,6 +31,8 @@ type world struct {
 	bed  *bed.Bed
 	run  *bed.KSIT
 	ksit versioned.Interface
+	// size is how many Integrations there are.
+	size int
 }
 
 // program is the path of the program ksit.
@@ -58,12 +60,19 @@ func up(t *testing.T, options bed.Options, ksit bed.KSITOptions) *world {
 			t.Errorf("closing the bed: %v", err)
 		}
 	})
-	ksit.Artifacts = artifacts
-	w.run, err = b.StartKSIT(t.Context(), ksit)
-	must(t, err)
-	w.ksit, err = versioned.NewForConfig(b.Host.RESTConfig())
-	must(t, err)
+	w.serve(t, ksit)
 	return w
+}
+
+// serve starts KSIT.
+func (w *world) serve(t *testing.T, ksit bed.KSITOptions) {
+	t.Helper()
+	ksit.Artifacts = artifacts
+	var err error
+	w.run, err = w.bed.StartKSIT(t.Context(), ksit)
+	must(t, err)
+	w.ksit, err = versioned.NewForConfig(w.bed.Host.RESTConfig())
+	must(t, err)
 }
 
 // stop stops KSIT as an operator does.

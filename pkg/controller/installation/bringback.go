@@ -42,6 +42,7 @@ func (c *Controller) bringBack(ctx context.Context, o observed, waiting func()) 
 	req := c.request(begun, o.target)
 	req.Waiting = waiting
 	req.To = &installer.Revision{Release: asked.Release, Number: asked.Revision}
+	req.Hold = &v1alpha1.Hold{Digest: o.digest, RequestedBy: operation.RequestedBy, Since: operation.StartedAt}
 	timed, cancel := context.WithTimeout(ctx, req.Timeout+grace)
 	defer cancel()
 	var result installer.Result

@@ -38,6 +38,12 @@ func (c *Controller) install(ctx context.Context, o observed, waiting func()) er
 		return errors.Join(errSourcesMoved, c.wait(ctx, o.installation, decision{phase: orPending(o.installation.Status.Phase), reason: "SourcesChanged",
 			message: "the ConfigMaps or Secrets that autoInstall refers to have changed: it waits for its turn to install them"}))
 	}
+	if isUnknown(o.installation) && prepareErr == nil {
+		var held bool
+		if held, prepareErr = c.takeUpHold(ctx, o, connection, req); held {
+			return prepareErr
+		}
+	}
 	operation := newRecord(o, operationType(o.installation), c.requestedBy(o.installation))
 	if request := asked(o.installation); request != nil {
 		operation.ID = request.ID

@@ -34,6 +34,9 @@ const anyKubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"c",
 type scripted struct {
 	applyErr, rollbackErr error
 	applies, rollbacks    atomic.Int32
+	// held and heldErr are what Held answers.
+	held    *v1alpha1.Hold
+	heldErr error
 	// during, if set, is called in a rollback.
 	during func(context.Context) error
 }
@@ -65,6 +68,10 @@ func (s *scripted) Rollback(ctx context.Context, _ *cluster.Connection, req inst
 // Objects cannot tell: that has nothing probed, which would need a target.
 func (s *scripted) Objects(context.Context, *cluster.Connection, []v1alpha1.ReleaseStatus) (object.ObjMetadataSet, error) {
 	return nil, installer.Errorf(installer.ReasonTargetUnreachable, "not asked")
+}
+
+func (s *scripted) Held(context.Context, *cluster.Connection, installer.Request) (*v1alpha1.Hold, []v1alpha1.ReleaseStatus, error) {
+	return s.held, []v1alpha1.ReleaseStatus{{Name: "app", Namespace: "app", Version: "1.0.0"}}, s.heldErr
 }
 
 func (s *scripted) Uninstall(context.Context, *cluster.Connection, installer.Removal) error {

@@ -42,11 +42,14 @@ func NewStrategy(typer runtime.ObjectTyper) Strategy {
 	return Strategy{Strategy: resource.NewStrategy(typer)}
 }
 
-// PrepareForCreate clears the status but for who asks, and fills in the defaults
-// of the type.
+// PrepareForCreate clears the status but for who asks and what a backup knows of
+// the version, and fills in the defaults of the type.
 func (Strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	integration := obj.(*ksit.Integration)
-	integration.Status = ksit.IntegrationStatus{TargetsRequestedBy: requester(ctx)}
+	integration.Status = ksit.IntegrationStatus{
+		TargetsRequestedBy: requester(ctx),
+		ResolvedChart:      restoredChart(integration),
+	}
 	integration.Generation = 1
 	resource.NoteRequester(ctx, integration, nil)
 	resource.NoteTrace(ctx, integration, nil, true)

@@ -83,19 +83,24 @@ func TestVersionsAgree(t *testing.T) {
 }
 
 // TestVersionsAreShared guards the time of a build from nothing: modules of which
-// a program of the bed has another version than KSIT are compiled once more, and
-// so is all that uses them, which is most of Kubernetes.
+// a generator, a program of the bed or a test has another version than KSIT are
+// compiled once more, and so is all that uses them, which is most of Kubernetes.
 func TestVersionsAreShared(t *testing.T) {
 	source, err := sourceDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := required(t, filepath.Join(source, "..", "..", "..", "go.mod"))
+	root := filepath.Join(source, "..", "..", "..")
+	dirs := []string{"hack/tools", "hack/image", "test/bed", "test/e2e"}
 	for _, m := range modules {
-		for path, version := range required(t, filepath.Join(source, m.name, "go.mod")) {
-			// What Kubernetes replaces has no version of its own.
+		dirs = append(dirs, "test/bed/tools/"+m.name)
+	}
+	ours := required(t, filepath.Join(root, "go.mod"))
+	for _, dir := range dirs {
+		for path, version := range required(t, filepath.Join(root, dir, "go.mod")) {
+			// What is replaced has no version of its own.
 			if want := ours[path]; want != "" && version != want && version != "v0.0.0" {
-				t.Errorf("tools/%s has %s %s and KSIT %s: run hack/update-tools.sh", m.name, path, version, want)
+				t.Errorf("%s has %s %s and KSIT %s: run hack/update-tools.sh", dir, path, version, want)
 			}
 		}
 	}

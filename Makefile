@@ -7,8 +7,9 @@
 export CGO_ENABLED ?= 0
 
 # Everything is compiled as for the image, which must not differ by where it was
-# built: what one target compiled, the next one has.
-export GOFLAGS ?= -trimpath
+# built: what one target compiled, the next one has. Whatever else GOFLAGS says,
+# without this everything would be compiled twice.
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
@@ -68,13 +69,17 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 	bin/bed build
 
 # With -count=1: Go does not see that the programs under test have changed, and
-# would answer with what it knows of the last ones.
+# would answer with what it knows of the last ones. The soak mostly waits, and runs
+# on a bed of its own beside everything else.
+E2E = cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v
+
+# Tests that start clusters wait more than they work.
 .PHONY: test
 test: build kubectl-ksit tools ## Run all tests, end-to-end included.
-	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
+	KSIT_TEST_BIN="$$(bin/bed build)" go test -parallel 6 ./...
 	cd hack/image && go test ./...
 	cd test/bed && go test ./...
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v ./...
+	$(MAKE) test-e2e
 	$(MAKE) test-node
 
 .PHONY: test-unit
@@ -82,8 +87,14 @@ test-unit: ## Run the tests that need no cluster.
 	go test ./...
 
 .PHONY: test-e2e
-test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on a bed of their own.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v ./...
+test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on beds of their own.
+	$(MAKE) -j2 --output-sync=target test-e2e-all-but-soak test-e2e-soak
+
+.PHONY: test-e2e-all-but-soak test-e2e-soak
+test-e2e-all-but-soak:
+	$(E2E) -skip '^TestSoak$$' ./...
+test-e2e-soak:
+	$(E2E) -run '^TestSoak$$' .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.

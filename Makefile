@@ -56,6 +56,15 @@ PLUGIN_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/am
 kubectl-ksit-archives: ## Build the archives of the plug-in for every platform, and a krew manifest with their digests, in bin/krew.
 	hack/krew-archives.sh '$(VERSION)' '$(LDFLAGS)' $(PLUGIN_PLATFORMS)
 
+# What is no release is built as one of version 0.0.0, to see that it can be.
+RELEASE ?= $(shell git describe --tags --exact-match 2>/dev/null || echo v0.0.0-rehearsal)
+RELEASE_PLATFORMS ?= linux/amd64,linux/arm64
+RELEASE_URL ?=
+
+.PHONY: release
+release: ## Build all that a release consists of, in bin/release; nothing is pushed.
+	hack/release.sh '$(RELEASE)' '$(IMAGE)' '$(RELEASE_PLATFORMS)' '$(RELEASE_URL)'
+
 .PHONY: record-kubectl-ksit
 record-kubectl-ksit: build bed kubectl-ksit ## Play the story of docs/kubectl-ksit.md on a bed, and write down what is seen.
 	hack/record-kubectl-ksit.sh
@@ -71,7 +80,7 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 # With -count=1: Go does not see that the programs under test have changed, and
 # would answer with what it knows of the last ones. The soak mostly waits, and runs
 # on a bed of its own beside everything else.
-E2E = cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v
+E2E = KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit"
 
 # Tests that start clusters wait more than they work.
 .PHONY: test
@@ -88,13 +97,15 @@ test-unit: ## Run the tests that need no cluster.
 
 .PHONY: test-e2e
 test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on beds of their own.
-	$(MAKE) -j2 --output-sync=target test-e2e-all-but-soak test-e2e-soak
+	cd test/e2e && go test -c -o ../../bin/e2e.test .
+	$(MAKE) -j2 test-e2e-all-but-soak test-e2e-soak
 
 .PHONY: test-e2e-all-but-soak test-e2e-soak
 test-e2e-all-but-soak:
-	$(E2E) -skip '^TestSoak$$' ./...
+	cd test/e2e && $(E2E) go test -count=1 -timeout 50m -parallel 6 -v -skip '^TestSoak$$' ./...
 test-e2e-soak:
-	$(E2E) -run '^TestSoak$$' .
+	@echo "the soak begins, and is printed when it ends"
+	@cd test/e2e && { $(E2E) ../../bin/e2e.test -test.timeout 50m -test.v -test.run '^TestSoak$$' >../../bin/soak.log 2>&1; status=$$?; cat ../../bin/soak.log; exit $$status; }
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.

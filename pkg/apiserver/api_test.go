@@ -22,6 +22,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
+	"ksit.io/ksit/pkg/version"
 )
 
 func TestDiscovery(t *testing.T) {
@@ -64,6 +65,23 @@ func TestDiscovery(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("discovery (-want +got):\n%s", diff)
+	}
+}
+
+// TestVersionInDiscovery reads the version where clients behind an aggregation layer
+// find it at once.
+func TestVersionInDiscovery(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for path, want := range map[string]string{
+		"/apis/ksit.io/v1alpha1":              version.Get().GitVersion,
+		"/apis/ksit.io/v1alpha1/integrations": "",
+	} {
+		response := f.raw(t, path, nil)
+		defer response.Body.Close()
+		if got := response.Header.Get(version.Header); response.StatusCode != http.StatusOK || got != want {
+			t.Errorf("%s: %s with the version %q, want %q", path, response.Status, got, want)
+		}
 	}
 }
 

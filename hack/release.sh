@@ -40,7 +40,11 @@ if [ ! -s "$out/notes.md" ]; then
     echo "CHANGELOG.md has no section $number" >&2
     exit 1
   fi
-  notes Unreleased >"$out/notes.md"
+  head -n 20 CHANGELOG.md >"$out/notes.md"
+fi
+if [ -n "$url" ]; then
+  # What is a link in the repository is none beside it.
+  sed -i "s#](docs/#]($url/blob/$version/docs/#g" "$out/notes.md"
 fi
 
 make image VERSION="$version" IMAGE="$image" PLATFORMS="$platforms"

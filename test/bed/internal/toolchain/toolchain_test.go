@@ -106,6 +106,30 @@ func TestVersionsAreShared(t *testing.T) {
 	}
 }
 
+// TestFlagsAreShared guards the same: with other flags of the compiler the same
+// sources are compiled once more too.
+func TestFlagsAreShared(t *testing.T) {
+	source, err := sourceDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile(filepath.Join(source, "..", "..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := regexp.MustCompile(`(?m)^export GOFLAGS := .*$`).Find(makefile)
+	m := module{name: modules[0].name, source: filepath.Join(source, modules[0].name)}
+	theirs, err := m.run(t.Context(), "env", "GOFLAGS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"-trimpath", "-gcflags", "-tags"} {
+		if bytes.Contains(ours, []byte(flag)) != bytes.Contains(theirs, []byte(flag)) {
+			t.Errorf("KSIT is compiled with %q and the programs of the bed with %q", ours, theirs)
+		}
+	}
+}
+
 // required returns the versions that a go.mod requires.
 func required(t *testing.T, path string) map[string]string {
 	t.Helper()

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +45,8 @@ type sized struct {
 
 // BenchmarkSizing measures what KSIT needs by the size of the fleet, as one process
 // and as two: memory, CPU, requests to each target, and the size of the embedded
-// etcd. Each Integration is a release of three objects on each target. Only on Linux.
+// etcd. Each Integration is a release of three objects on each target. KSIT_FLEETS is
+// how many of the fleets are measured, all of them by default. Only on Linux.
 func BenchmarkSizing(b *testing.B) {
 	b.Run("server", func(b *testing.B) {
 		on := newBed(b, bed.Options{Targets: 3})
@@ -69,8 +72,15 @@ func measureFleets(b *testing.B, on *bed.Bed, k sized) {
 			b.Fatal(err)
 		}
 	}
+	measured := len(fleets)
+	if given := os.Getenv("KSIT_FLEETS"); given != "" {
+		var err error
+		if measured, err = strconv.Atoi(given); err != nil || measured < 1 || measured > len(fleets) {
+			b.Fatalf("KSIT_FLEETS is %s, and there are %d", given, len(fleets))
+		}
+	}
 	have := 0
-	for _, fleet := range fleets {
+	for _, fleet := range fleets[:measured] {
 		var added []*v1alpha1.Integration
 		for ; have < fleet.integrations; have++ {
 			added = append(added, podinfoOn(have, on.Targets[:fleet.targets]))

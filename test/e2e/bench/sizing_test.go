@@ -25,6 +25,10 @@ import (
 	"ksit.io/ksit/test/bed"
 )
 
+// sizingRest is how long KSIT is left alone before it is measured, and how long it is
+// measured then: more than an interval between probes.
+const sizingRest = 45 * time.Second
+
 // fleets are what KSIT is measured with, the smaller first: Integrations, each on
 // the first clusters of the bed.
 var fleets = []struct {
@@ -103,13 +107,13 @@ func measureFleets(b *testing.B, on *bed.Bed, k sized) {
 // measure leaves KSIT alone for a while, and then looks at what it uses.
 func (k sized) measure(b *testing.B, on *bed.Bed, fleet string, installations int) {
 	b.Helper()
-	time.Sleep(settle)
+	time.Sleep(sizingRest)
 	begin := time.Now()
 	before := map[string]usage{}
 	for command, pid := range k.processes {
 		before[command] = usageOf(b, pid)
 	}
-	time.Sleep(idleFor)
+	time.Sleep(sizingRest)
 	took := time.Since(begin)
 	for command, pid := range k.processes {
 		after, prefix := usageOf(b, pid), fleet+"-"+command

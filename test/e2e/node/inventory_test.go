@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -101,6 +102,26 @@ func (all inventory) differsFrom(before inventory) []string {
 		}
 	}
 	return differences
+}
+
+// settled takes an inventory of a host that has come to rest.
+func settled(t *testing.T, c *cluster) inventory {
+	t.Helper()
+	var last inventory
+	wait(t, "the host does not come to rest", func(ctx context.Context) error {
+		now, err := takeInventory(ctx, c.Host)
+		if err != nil {
+			return err
+		}
+		differences := now.differsFrom(last)
+		last = now
+		if len(differences) > 0 {
+			time.Sleep(2 * time.Second)
+			return fmt.Errorf("it changes: %q", differences)
+		}
+		return nil
+	})
+	return last
 }
 
 // asBefore waits until a host holds what it held before, and nothing else. What goes

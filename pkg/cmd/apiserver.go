@@ -11,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/util/compatibility"
 
 	"ksit.io/ksit/pkg/apiserver"
+	"ksit.io/ksit/pkg/certificates"
 	"ksit.io/ksit/pkg/cmd/options"
 )
 
@@ -27,7 +28,11 @@ func newAPIServerCommand() *cobra.Command {
 			return err
 		}
 		defer reach.connections.Close()
-		server, err := newAPIServer(ctx, o.API, reach)
+		expiry, err := newCertificateMetrics()
+		if err != nil {
+			return err
+		}
+		server, err := newAPIServer(ctx, o.API, reach, expiry)
 		if err != nil {
 			return err
 		}
@@ -37,15 +42,26 @@ func newAPIServerCommand() *cobra.Command {
 }
 
 // newAPIServer makes a server from options that are complete, which reaches
-// targets by reach. More is configured before it is built by the functions given.
-func newAPIServer(ctx context.Context, o *options.APIServer, reach *outbound, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
+// targets by reach. It waits for a certificate that comes from the host. More is
+// configured before it is built by the functions given.
+func newAPIServer(ctx context.Context, o *options.APIServer, reach *outbound, expiry *certificates.Metrics, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
+	host, err := options.RESTConfig(o.Recommended.CoreAPI.CoreAPIKubeconfigPath)
+	if err != nil {
+		return nil, err
+	}
+	if o.Serving.Enabled() {
+		provider, err := waitForCertificate(ctx, host, o.Serving)
+		if err != nil {
+			return nil, err
+		}
+		o.Recommended.SecureServing.ServerCert.GeneratedCert = provider
+	}
 	config, err := o.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
-	host, err := options.RESTConfig(o.Recommended.CoreAPI.CoreAPIKubeconfigPath)
-	if err != nil {
-		return nil, err
+	if config.Generic.SecureServing != nil {
+		expiry.ObserveServing(config.Generic.SecureServing.Cert)
 	}
 	if err := reach.serveLive(config, host, o); err != nil {
 		return nil, err

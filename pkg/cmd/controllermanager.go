@@ -9,7 +9,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 
+	"ksit.io/ksit/pkg/certificates"
 	"ksit.io/ksit/pkg/cmd/options"
 )
 
@@ -39,28 +41,62 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 	if err != nil {
 		return err
 	}
-	if o.Diagnostics.Enabled() {
-		config, err := o.Diagnostics.Config()
-		if err != nil {
-			return err
-		}
-		// Not a child of ctx: metrics and health are served while work stops.
-		serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-		stopped, err := serveDiagnostics(serving, config)
-		if err != nil {
-			stop()
-			return fmt.Errorf("serving diagnostics: %w", err)
-		}
-		defer func() {
-			stop()
-			<-stopped
-		}()
+	expiry, err := newCertificateMetrics()
+	if err != nil {
+		return err
 	}
-	if err := runControllers(ctx, o.Controllers, reach, ksit, host, o.LeaderElection); err != nil {
+	keep, err := newCertificateKeeper(host, o.Certificates, o.Diagnostics.Serving, expiry)
+	if err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	if o.Diagnostics.Enabled() {
+		// Not a child of ctx: metrics and health are served while work stops. Nor does
+		// work wait for them: it may be this very process that makes the certificate.
+		serving := context.WithoutCancel(ctx)
+		defer beside(serving, func(serving context.Context) {
+			if err := diagnose(ctx, serving, o.Diagnostics, host, expiry); err != nil {
+				fail(fmt.Errorf("serving diagnostics: %w", err))
+			}
+		})()
+	}
+	err = runControllers(ctx, o.Controllers, reach, ksit, host, o.LeaderElection, keep)
+	if err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
+	}
+	// Whoever ended it without a cause just wanted it to end.
+	if cause := context.Cause(ctx); ctx.Err() != nil && cause != ctx.Err() { //nolint:errorlint // the cause may wrap the other
+		return cause
 	}
 	if ctx.Err() == nil {
 		return errors.New("the controllers ended without being asked to")
 	}
+	return nil
+}
+
+// diagnose serves metrics, health and profiles until serving is done. It waits for
+// a certificate from the host, until ctx is done.
+func diagnose(ctx, serving context.Context, o *options.Diagnostics, host *rest.Config, expiry *certificates.Metrics) error {
+	if o.Serving.Enabled() {
+		provider, err := waitForCertificate(ctx, host, o.Serving)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // nobody needs it any more
+		}
+		if err != nil {
+			return err
+		}
+		o.ServeWith(provider)
+	}
+	config, err := o.Config()
+	if err != nil {
+		return err
+	}
+	expiry.ObserveServing(config.Serving.Cert)
+	stopped, err := serveDiagnostics(serving, config)
+	if err != nil {
+		return err
+	}
+	<-stopped
 	return nil
 }

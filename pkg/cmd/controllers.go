@@ -20,8 +20,9 @@ import (
 
 // runControllers runs the controllers until ctx ends, with leader election
 // where election is not nil and enabled. It returns when all work has stopped,
-// and closes the connections of reach then.
-func runControllers(ctx context.Context, o *options.Controllers, reach *outbound, ksit, host *rest.Config, election *options.LeaderElection) error {
+// and closes the connections of reach then. While they may work, whileLeading,
+// where it is not nil, runs too.
+func runControllers(ctx context.Context, o *options.Controllers, reach *outbound, ksit, host *rest.Config, election *options.LeaderElection, whileLeading func(context.Context)) error {
 	registered, err := metrics.New(registry(legacyregistry.Register))
 	if err != nil {
 		return err
@@ -38,6 +39,7 @@ func runControllers(ctx context.Context, o *options.Controllers, reach *outbound
 		Installers:     reach.installers,
 		Metrics:        registered,
 		LeaderElection: elect,
+		WhileLeading:   whileLeading,
 	})
 	if err != nil {
 		return err

@@ -66,12 +66,23 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 		return err
 	}
 	defer reach.connections.Close()
-	server, err := newAPIServer(ctx, o.API, reach, configure...)
+	expiry, err := newCertificateMetrics()
+	if err != nil {
+		return err
+	}
+	keep, err := newCertificateKeeper(host, o.Certificates, o.API.Serving, expiry)
+	if err != nil {
+		return err
+	}
+	if keep != nil {
+		defer beside(ctx, keep)()
+	}
+	server, err := newAPIServer(ctx, o.API, reach, expiry, configure...)
 	if err != nil {
 		return err
 	}
 	server.RunBeside("controllers", func(ctx context.Context, api *rest.Config) error {
-		return runControllers(ctx, o.Controllers, reach, api, host, nil)
+		return runControllers(ctx, o.Controllers, reach, api, host, nil, nil)
 	})
 	return server.Run(ctx)
 }

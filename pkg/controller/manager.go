@@ -69,6 +69,10 @@ type Config struct {
 	// LeaderElection has Run wait until this process is the leader; nil where
 	// there is but one process.
 	LeaderElection *LeaderElection
+	// WhileLeading, where given, runs beside the controllers while this process
+	// leads, whether or not the ksit.io API can be reached, and returns soon after
+	// its context is done.
+	WhileLeading func(context.Context)
 }
 
 // Manager runs the controllers.
@@ -209,6 +213,13 @@ func (m *Manager) Run(ctx context.Context) error {
 }
 
 func (m *Manager) work(ctx context.Context) error {
+	if m.config.WhileLeading != nil {
+		var beside sync.WaitGroup
+		defer beside.Wait()
+		leading, stop := context.WithCancel(ctx)
+		defer stop()
+		beside.Go(func() { m.config.WhileLeading(leading) })
+	}
 	if err := m.events.StartRecordingToSinkWithContext(ctx); err != nil {
 		return fmt.Errorf("starting to record events: %w", err)
 	}

@@ -34,6 +34,10 @@ type KSITOptions struct {
 	Command string
 	// Args are added to the arguments that the bed gives.
 	Args []string
+	// OwnCertificates has KSIT serve from the Secret ksit-serving of its namespace,
+	// instead of with a pair of the bed, which it does not trust then. Somebody
+	// has to fill the Secret: KSIT does, when --ca-secret is given.
+	OwnCertificates bool
 }
 
 // KSIT is a KSIT that runs as a process and is registered with the host.
@@ -42,7 +46,7 @@ type KSIT struct {
 	Process *Process
 	// URL is where it serves, without going through the host.
 	URL string
-	// Cert is its serving certificate.
+	// Cert is its serving certificate; nil when it is KSIT's own.
 	Cert *CertFiles
 	// Kubeconfig is the path of the kubeconfig that it has for the host.
 	Kubeconfig string
@@ -66,12 +70,22 @@ var workloads = []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "PodDi
 // starts it as a process with the rights of its service account there and
 // nothing more, and returns when the host serves its API.
 func (b *Bed) StartKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
-	k, err := b.newKSIT(ctx, options)
+	k, err := b.PrepareKSIT(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("preparing KSIT: %w", err)
+		return nil, err
 	}
 	if err := k.Start(ctx); err != nil {
 		return nil, err
+	}
+	return k, nil
+}
+
+// PrepareKSIT does what StartKSIT does on the host and leaves it to the caller
+// to Start the process, for KSITs that wait for something at their start.
+func (b *Bed) PrepareKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
+	k, err := b.newKSIT(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("preparing KSIT: %w", err)
 	}
 	return k, nil
 }
@@ -98,9 +112,13 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, namespace := k.service()
-	if k.Cert, err = b.ServingCert(service+"."+namespace+".svc", "localhost", loopback); err != nil {
-		return nil, err
+	if options.OwnCertificates {
+		objects = append(objects, k.emptySecrets()...)
+	} else {
+		service, namespace := k.service()
+		if k.Cert, err = b.ServingCert(service+"."+namespace+".svc", "localhost", loopback); err != nil {
+			return nil, err
+		}
 	}
 	k.pointAPIService(objects, address.port)
 	if err := b.Host.ApplyObjects(ctx, objects...); err != nil {
@@ -122,8 +140,11 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 		"--authorization-kubeconfig=" + k.Kubeconfig,
 		"--bind-address=" + loopback,
 		"--secure-port=" + strconv.Itoa(address.port),
-		"--tls-cert-file=" + k.Cert.Cert,
-		"--tls-private-key-file=" + k.Cert.Key,
+	}
+	if options.OwnCertificates {
+		args = append(args, "--serving-secret="+k.Namespace+"/"+servingSecret)
+	} else {
+		args = append(args, "--tls-cert-file="+k.Cert.Cert, "--tls-private-key-file="+k.Cert.Key)
 	}
 	if command == serverCommand {
 		// What an API server alone has not: an etcd of its own, and controllers.
@@ -171,7 +192,11 @@ func (k *KSIT) Start(ctx context.Context) error {
 
 // ready asks KSIT itself whether it is.
 func (k *KSIT) ready(ctx context.Context) error {
-	return getOK(ctx, k.URL+"/readyz", k.Cert.CAPEM)
+	authorities, err := k.authorities(ctx)
+	if err != nil {
+		return err
+	}
+	return getOK(ctx, k.URL+"/readyz", authorities)
 }
 
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
@@ -246,11 +271,15 @@ func (k *KSIT) service() (name, namespace string) {
 }
 
 // pointAPIService makes the APIService and its Service lead to a process on
-// this machine, and the host verify it by the bed's authority.
+// this machine, and the host verify it by the bed's authority, unless KSIT tells
+// it by which.
 func (k *KSIT) pointAPIService(objects []*unstructured.Unstructured, port int) {
 	spec := k.apiService.Object["spec"].(map[string]any)
 	delete(spec, "insecureSkipTLSVerify")
-	spec["caBundle"] = base64.StdEncoding.EncodeToString(k.Cert.CAPEM)
+	delete(spec, "caBundle")
+	if k.Cert != nil {
+		spec["caBundle"] = base64.StdEncoding.EncodeToString(k.Cert.CAPEM)
+	}
 	spec["service"].(map[string]any)["port"] = int64(port)
 	name, namespace := k.service()
 	for _, object := range objects {

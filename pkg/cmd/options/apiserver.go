@@ -44,6 +44,8 @@ type APIServer struct {
 	Recommended *genericoptions.RecommendedOptions
 	// TargetProxy bounds what is passed on to targets.
 	TargetProxy *TargetProxy
+	// Serving is the Secret with the certificate to serve with, if any.
+	Serving *ServingSecret
 
 	registry basecompatibility.ComponentGlobalsRegistry
 	// etcdFollows is whether somebody sets the etcd servers after Validate.
@@ -58,6 +60,7 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 		// The codec is left out: storage has one for each resource.
 		Recommended: genericoptions.NewRecommendedOptions(DefaultStoragePrefix, nil),
 		TargetProxy: NewTargetProxy(),
+		Serving:     NewServingSecret(),
 		registry:    registry,
 	}
 	// Without a grace period nobody tells watches to end, and the server waits a
@@ -82,6 +85,7 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 func (o *APIServer) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.ServerRun.AddUniversalFlags(groups.FlagSet("generic"))
 	o.Recommended.SecureServing.AddFlags(groups.FlagSet("secure serving"))
+	o.Serving.AddFlags(groups.FlagSet("secure serving"))
 	o.Recommended.Etcd.AddFlags(groups.FlagSet("etcd"))
 	o.Recommended.CoreAPI.AddFlags(groups.FlagSet("host cluster"))
 	o.Recommended.Authentication.AddFlags(groups.FlagSet("authentication"))
@@ -114,6 +118,12 @@ func (o *APIServer) Complete() error {
 			*file = kubeconfig
 		}
 	}
+	if o.Serving.Enabled() {
+		return nil
+	}
+	if err := replaceExpired(&o.Recommended.SecureServing.ServerCert, time.Now()); err != nil {
+		return err
+	}
 	err := o.Recommended.SecureServing.MaybeDefaultWithSelfSignedCerts(
 		"localhost", []string{ServiceHost}, []net.IP{net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -134,7 +144,7 @@ func (o *APIServer) Validate() error {
 	if run := o.ServerRun; run.ShutdownWatchTerminationGracePeriod == 0 {
 		errs = append(errs, errors.New("--shutdown-watch-termination-grace-period must be over 0: watches would hold up every stop for a minute"))
 	}
-	return errors.Join(append(errs, o.TargetProxy.Validate())...)
+	return errors.Join(append(errs, o.TargetProxy.Validate(), o.Serving.validate(&o.Recommended.SecureServing.ServerCert))...)
 }
 
 // Config turns the options into the configuration of a server. It talks to the

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	cliflag "k8s.io/component-base/cli/flag"
 )
@@ -23,6 +24,8 @@ type ControllerManager struct {
 	Controllers    *Controllers
 	LeaderElection *LeaderElection
 	Diagnostics    *Diagnostics
+	// Certificates are those that the leader makes, for all of KSIT.
+	Certificates *Certificates
 }
 
 // NewControllerManager returns the defaults.
@@ -31,6 +34,7 @@ func NewControllerManager() *ControllerManager {
 		Controllers:    NewControllers(),
 		LeaderElection: NewLeaderElection(),
 		Diagnostics:    NewDiagnostics(),
+		Certificates:   NewCertificates(),
 	}
 }
 
@@ -44,6 +48,7 @@ func (o *ControllerManager) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Controllers.AddFlags(groups)
 	o.LeaderElection.AddFlags(groups)
 	o.Diagnostics.AddFlags(groups)
+	o.Certificates.AddFlags(groups)
 }
 
 // Complete fills in what follows from other options.
@@ -56,22 +61,25 @@ func (o *ControllerManager) Complete() error {
 
 // Validate returns everything that is wrong with the options.
 func (o *ControllerManager) Validate() error {
-	return errors.Join(o.Controllers.Validate(), o.LeaderElection.Validate(), o.Diagnostics.Validate())
+	return errors.Join(o.Controllers.Validate(), o.LeaderElection.Validate(), o.Diagnostics.Validate(), o.Certificates.Validate(o.Diagnostics.Serving))
 }
 
 // Diagnostics are the options of the endpoint for metrics, health and profiles.
 type Diagnostics struct {
 	// BindAddress is host:port; "0" turns the endpoint off.
 	BindAddress string
-	serving     *genericoptions.SecureServingOptions
-	authn       *genericoptions.DelegatingAuthenticationOptions
-	authz       *genericoptions.DelegatingAuthorizationOptions
+	// Serving is the Secret with the certificate to serve with, if any.
+	Serving *ServingSecret
+	serving *genericoptions.SecureServingOptions
+	authn   *genericoptions.DelegatingAuthenticationOptions
+	authz   *genericoptions.DelegatingAuthorizationOptions
 }
 
 // NewDiagnostics returns the defaults.
 func NewDiagnostics() *Diagnostics {
 	o := &Diagnostics{
 		BindAddress: ":8444",
+		Serving:     NewServingSecret(),
 		serving:     genericoptions.NewSecureServingOptions(),
 		authn:       genericoptions.NewDelegatingAuthenticationOptions(),
 		authz:       genericoptions.NewDelegatingAuthorizationOptions(),
@@ -92,6 +100,7 @@ func (o *Diagnostics) AddFlags(groups *cliflag.NamedFlagSets) {
 		"File with the certificate of that endpoint, and its chain. One is made in memory when empty.")
 	fs.StringVar(&cert.KeyFile, "tls-private-key-file", cert.KeyFile,
 		"File with the key of --tls-cert-file.")
+	o.Serving.AddFlags(fs)
 }
 
 // Enabled is whether the endpoint is served.
@@ -110,6 +119,9 @@ func (o *Diagnostics) complete(kubeconfig string) error {
 		return nil //nolint:nilerr // Validate reports it
 	}
 	o.serving.BindAddress, o.serving.BindPort = host, port
+	if o.Serving.Enabled() {
+		return nil
+	}
 	if err := o.serving.MaybeDefaultWithSelfSignedCerts("localhost", nil, []net.IP{net.IPv4(127, 0, 0, 1)}); err != nil {
 		return fmt.Errorf("making a self-signed certificate for diagnostics: %w", err)
 	}
@@ -138,9 +150,9 @@ func (o *Diagnostics) address() (net.IP, int, error) {
 // Validate returns everything that is wrong with the options.
 func (o *Diagnostics) Validate() error {
 	if !o.Enabled() {
-		return nil
+		return o.Serving.validate(&o.serving.ServerCert)
 	}
-	var errs []error
+	errs := []error{o.Serving.validate(&o.serving.ServerCert)}
 	if _, _, err := o.address(); err != nil {
 		errs = append(errs, fmt.Errorf("--metrics-bind-address is %q, it must be host:port: %w", o.BindAddress, err))
 	}
@@ -155,6 +167,11 @@ type DiagnosticsConfig struct {
 	Serving        *genericapiserver.SecureServingInfo
 	Authentication genericapiserver.AuthenticationInfo
 	Authorization  genericapiserver.AuthorizationInfo
+}
+
+// ServeWith has the endpoint serve with a certificate that changes.
+func (o *Diagnostics) ServeWith(provider dynamiccertificates.CertKeyContentProvider) {
+	o.serving.ServerCert.GeneratedCert = provider
 }
 
 // Config opens the port and connects to the host cluster for authentication and

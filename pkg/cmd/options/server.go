@@ -17,14 +17,17 @@ type Server struct {
 	API         *APIServer
 	Etcd        *EmbeddedEtcd
 	Controllers *Controllers
+	// Certificates are those that KSIT makes for itself.
+	Certificates *Certificates
 }
 
 // NewServer returns the defaults.
 func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
 	return &Server{
-		API:         NewAPIServer(registry),
-		Etcd:        NewEmbeddedEtcd(),
-		Controllers: NewControllers(),
+		API:          NewAPIServer(registry),
+		Etcd:         NewEmbeddedEtcd(),
+		Controllers:  NewControllers(),
+		Certificates: NewCertificates(),
 	}
 }
 
@@ -33,6 +36,7 @@ func (o *Server) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Etcd.AddFlags(groups)
 	o.Controllers.AddFlags(groups)
 	o.API.AddFlags(groups)
+	o.Certificates.AddFlags(groups)
 	groups.FlagSet("etcd").Lookup("etcd-servers").Usage =
 		"URLs of an etcd to use instead of the embedded one, comma separated: scheme://ip:port."
 }
@@ -48,7 +52,8 @@ func (o *Server) Complete() error {
 		o.API.etcdFollows = true
 		// What a directory outlives, a certificate in it does too: the host
 		// cluster is told once whom to trust.
-		if cert := &o.API.Recommended.SecureServing.ServerCert; cert.CertDirectory == "" && o.Etcd.DataDir != "" {
+		cert := &o.API.Recommended.SecureServing.ServerCert
+		if cert.CertDirectory == "" && o.Etcd.DataDir != "" && !o.API.Serving.Enabled() {
 			cert.CertDirectory = filepath.Join(o.Etcd.DataDir, "certs")
 		}
 	}
@@ -60,7 +65,7 @@ func (o *Server) Complete() error {
 
 // Validate returns everything that is wrong with the options.
 func (o *Server) Validate() error {
-	errs := []error{o.API.Validate(), o.Controllers.Validate()}
+	errs := []error{o.API.Validate(), o.Controllers.Validate(), o.Certificates.Validate(o.API.Serving)}
 	if o.UsesEmbeddedEtcd() {
 		errs = append(errs, o.Etcd.Validate())
 	}

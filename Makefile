@@ -105,11 +105,11 @@ bench: build tools ## Measure KSIT against a CRD, against Helm, and at rest.
 verify: verify-generate vet lint race ## Run every check that is not a test of behaviour.
 
 .PHONY: generate
-generate: ## Generate what follows from the API types: helpers, protobuf, OpenAPI, clients.
+generate: ## Generate what follows from the API types (helpers, protobuf, OpenAPI, clients) and from the chart (artifacts/deploy).
 	hack/update-codegen.sh
 
 .PHONY: verify-generate
-verify-generate: ## Fail when what is generated does not follow from the API types.
+verify-generate: ## Fail when what is generated does not follow from the API types and the chart.
 	hack/verify-codegen.sh
 
 .PHONY: vet

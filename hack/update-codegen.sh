@@ -2,9 +2,9 @@
 # Copyright The KSIT Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Generates everything that is generated from the types in pkg/apis/ksit, the
-# reference among the documents included. Needs only Go: the generators, the
-# protocol buffer compiler among them, are the tools of hack/tools/go.mod.
+# Generates everything that is generated: from the types in pkg/apis/ksit, the
+# reference among the documents included, and from the chart. Needs only Go: the
+# generators, the protocol buffer compiler among them, are the tools of hack/tools/go.mod.
 #
 # The order matters: the apply configurations have the merge keys of lists from
 # the OpenAPI definitions, and the clientset has its Apply methods from them.
@@ -107,3 +107,6 @@ run informer-gen \
   --versioned-clientset-package "$generated/clientset/versioned" \
   --listers-package "$generated/listers" \
   "$external"
+
+echo "deploy"
+hack/update-deploy.sh

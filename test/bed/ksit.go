@@ -25,8 +25,9 @@ import (
 type KSITOptions struct {
 	// Binary is the path of the program ksit.
 	Binary string
-	// Artifacts is the directory of the manifests that a host cluster gets.
-	// Those of workloads are left out: the program runs as a process.
+	// Artifacts is the directory of the manifests that a host cluster gets, with
+	// a directory for each mode: server, and ha for the other commands. Those of
+	// workloads are left out: the program runs as a process.
 	Artifacts string
 	// Command is the program's command, server by default, or apiserver, which
 	// needs --etcd-servers among Args. KSIT runs as the service account
@@ -99,7 +100,7 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 	if err != nil {
 		return nil, err
 	}
-	manifests, err := readManifests(options.Artifacts)
+	manifests, err := readManifests(manifestsFor(options.Artifacts, command))
 	if err != nil {
 		return nil, err
 	}
@@ -291,6 +292,14 @@ func (k *KSIT) pointAPIService(objects []*unstructured.Unstructured, port int) {
 			}
 		}
 	}
+}
+
+// manifestsFor returns the directory of the mode that a command is a part of.
+func manifestsFor(artifacts, command string) string {
+	if command == serverCommand {
+		return filepath.Join(artifacts, "server")
+	}
+	return filepath.Join(artifacts, "ha")
 }
 
 // readManifests reads all YAML files of a directory, those that must come first

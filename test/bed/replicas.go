@@ -21,7 +21,7 @@ func (b *Bed) ControllerManager(ctx context.Context, name string, options KSITOp
 	if err != nil {
 		return nil, err
 	}
-	manifests, err := readManifests(options.Artifacts)
+	manifests, err := readManifests(manifestsFor(options.Artifacts, command))
 	if err != nil {
 		return nil, err
 	}

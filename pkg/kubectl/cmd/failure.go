@@ -122,7 +122,7 @@ func (s *session) withoutKSIT(err error) string {
 		return ""
 	case apierrors.IsNotFound(groupErr):
 		return fmt.Sprintf("error: the cluster at %s does not serve %s: KSIT is not installed there\n"+
-			"Choose the cluster that has it with --context or --kubeconfig, or install it: kubectl apply -f artifacts/deploy/",
+			"Choose the cluster that has it with --context or --kubeconfig, or install it there with Helm: see docs/install.md",
 			config.Host, v1alpha1.SchemeGroupVersion)
 	case apierrors.IsServiceUnavailable(groupErr):
 		return fmt.Sprintf("error: KSIT is registered with the cluster at %s, and does not answer\n"+

@@ -41,7 +41,7 @@ func newRun(c *common) *cobra.Command {
 	}
 	flags.bind(cmd)
 	cmd.Flags().StringVar(&flags.ksit, "ksit", "bin/ksit", "The program ksit.")
-	cmd.Flags().StringVar(&flags.artifacts, "artifacts", "artifacts/deploy", "The directory of the manifests that register KSIT with a host cluster.")
+	cmd.Flags().StringVar(&flags.artifacts, "artifacts", "artifacts/deploy", "The directory of the manifests that register KSIT with a host cluster, by mode.")
 	cmd.Flags().StringVar(&flags.samples, "samples", "artifacts/samples", "The directory of the manifests to apply; they name the targets production-cluster-1 and -2.")
 	cmd.Flags().StringSliceVar(&flags.only, "only", []string{"argocd", "prometheus", "istio", "flux"}, "The manifests of --samples to apply, without .yaml, in this order.")
 	cmd.Flags().BoolVar(&flags.exitWhenRunning, "exit-when-running", false, "Stop everything and exit once all Integrations are Running, with an error if that takes longer than --timeout.")

@@ -4,58 +4,13 @@
 package node
 
 import (
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ksit.io/ksit/test/e2e/usage"
 )
-
-// usage is what a process has used.
-type usage struct {
-	// resident and peak are KiB.
-	resident, peak int
-	cpu            time.Duration
-}
-
-// usageOf reads what the kernel says of a process, and of children that it had.
-func usageOf(pid int) (usage, error) {
-	var u usage
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return u, err
-	}
-	for line := range strings.Lines(string(status)) {
-		fields := strings.Fields(line)
-		switch fields[0] {
-		case "VmRSS:":
-			u.resident, err = strconv.Atoi(fields[1])
-		case "VmHWM:":
-			u.peak, err = strconv.Atoi(fields[1])
-		}
-		if err != nil {
-			return u, err
-		}
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return u, err
-	}
-	// What precedes is the name in parentheses, which may hold anything.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const utime, ticks = 11, 100 // Its place in what follows, and those of the four in a second.
-	for _, field := range fields[utime : utime+4] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return u, err
-		}
-		u.cpu += time.Duration(n) * time.Second / ticks
-	}
-	return u, nil
-}
 
 // footprint prints what each pod of KSIT uses over a time, next to what the brief
 // promises.
@@ -65,7 +20,7 @@ func (c *cluster) footprint(t *testing.T, over time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pids, before := map[string]int{}, map[string]usage{}
+	pids, before := map[string]int{}, map[string]usage.Usage{}
 	for i := range list.Items {
 		pod := &list.Items[i]
 		if pod.Status.Phase != "Running" {
@@ -76,18 +31,18 @@ func (c *cluster) footprint(t *testing.T, over time.Duration) {
 			t.Fatal(err)
 		}
 		pids[pod.Name] = pid
-		if before[pod.Name], err = usageOf(pid); err != nil {
+		if before[pod.Name], err = usage.Of(pid); err != nil {
 			t.Fatal(err)
 		}
 	}
 	time.Sleep(over)
 	for name, pid := range pids {
-		now, err := usageOf(pid)
+		now, err := usage.Of(pid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cpu := (now.cpu - before[name].cpu).Seconds() / over.Seconds() * 1000
-		t.Logf("%-45s %4d MB resident (%d MB at most), %3.0fm of a CPU; the brief says 80 MB and 50m", name, now.resident/1024, now.peak/1024, cpu)
+		cpu := (now.CPU - before[name].CPU).Seconds() / over.Seconds() * 1000
+		t.Logf("%-45s %4.0f MB resident, %.0f of them its own, %.0f at most; %3.0fm of a CPU. The brief says 80 MB and 50m", name, now.Resident, now.Anonymous, now.Peak, cpu)
 	}
 }
 

@@ -46,6 +46,13 @@ func testHA(t *testing.T, c *cluster, before inventory) {
 		{"an Integration is installed", testInstalled},
 		{"footprint at rest", testFootprintAtRest},
 		{"used", with(testUsed)},
+	})
+	if t.Failed() {
+		return
+	}
+	defer func() { _ = a.traffic.Stop() }()
+	// Whatever one of them shows, the next one can be tried.
+	for _, step := range []step{
 		{"upgraded", with(testUpgraded)},
 		{"a certificate is rotated", with(testCertificateRotated)},
 		{"the authority is rotated", with(testAuthorityRotated)},
@@ -55,6 +62,10 @@ func testHA(t *testing.T, c *cluster, before inventory) {
 		{"the kubelet is restarted", with(testKubeletRestartedInUse)},
 		{"a member of etcd is killed", with(testEtcdMemberKilled)},
 		{"the leader of etcd is killed", with(testEtcdLeaderKilled)},
+	} {
+		t.Run(step.name, func(t *testing.T) { step.run(t, c) })
+	}
+	inOrder(t, c, []step{
 		{"nothing is lost", with(testNothingLost)},
 		{"the Integration is uninstalled", testUninstalled},
 		{"namespaces go", func(t *testing.T, c *cluster) {
@@ -63,9 +74,6 @@ func testHA(t *testing.T, c *cluster, before inventory) {
 		}},
 		{"uninstalled by Helm", func(t *testing.T, c *cluster) { testUninstalledByHelm(t, c, before) }},
 	})
-	if a.traffic != nil {
-		_ = a.traffic.Stop()
-	}
 }
 
 func testInstalledHA(t *testing.T, c *cluster, a *availability) {

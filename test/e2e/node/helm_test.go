@@ -15,6 +15,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 )
@@ -73,7 +74,7 @@ func (c *cluster) install(t *testing.T, args []string) {
 	wait(t, "no Integration is accepted", func(ctx context.Context) error {
 		_, err := integrations.Create(ctx, &v1alpha1.Integration{
 			ObjectMeta: metav1.ObjectMeta{Name: "first"},
-			Spec:       v1alpha1.IntegrationSpec{Type: v1alpha1.IntegrationTypeGeneric, TargetClusters: []string{"nowhere"}},
+			Spec:       v1alpha1.IntegrationSpec{Type: v1alpha1.IntegrationTypeGeneric, Enabled: ptr.To(false), TargetClusters: []string{"nowhere"}},
 		}, metav1.CreateOptions{})
 		return err
 	})

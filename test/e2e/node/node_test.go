@@ -4,6 +4,7 @@
 package node
 
 import (
+	"context"
 	"testing"
 
 	"ksit.io/ksit/test/bed"
@@ -15,8 +16,22 @@ import (
 func TestRealNode(t *testing.T) {
 	c := up(t, bed.Options{})
 	before := settled(t, c)
-	inOrder(t, c, []step{
-		{"server", func(t *testing.T, c *cluster) { testServer(t, c, before) }},
-		{"ha", func(t *testing.T, c *cluster) { testHA(t, c, before) }},
+	t.Run("server", func(t *testing.T) {
+		t.Cleanup(func() { c.clear(t) })
+		testServer(t, c, before)
 	})
+	t.Run("ha", func(t *testing.T) { testHA(t, c, before) })
+}
+
+// clear takes away what a test that failed has left, so that the next one can begin.
+func (c *cluster) clear(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	describe(t, c)
+	ctx := context.WithoutCancel(t.Context())
+	// Namespaces go only while KSIT answers.
+	_, _ = tryKubectl(ctx, c, c.Host.Kubeconfig, "", "delete", "namespace", ns, app, "--ignore-not-found", "--timeout=60s")
+	_, _ = c.tryHelm(ctx, "uninstall", "ksit", "-n", namespace, "--wait")
+	_, _ = tryKubectl(ctx, c, c.Host.Kubeconfig, "", "delete", "namespace", namespace, "--ignore-not-found", "--timeout=60s")
 }

@@ -80,13 +80,13 @@ func up(t *testing.T, options bed.Options) *cluster {
 	return c
 }
 
-// step is a part of a test that builds on what those before it have left.
+// step is a part of a test.
 type step struct {
 	name string
 	run  func(*testing.T, *cluster)
 }
 
-// inOrder runs steps until one fails.
+// inOrder runs steps that build on what those before them have left, until one fails.
 func inOrder(t *testing.T, c *cluster, steps []step) {
 	t.Helper()
 	for _, step := range steps {

@@ -18,6 +18,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
@@ -152,6 +153,6 @@ func newRESTClient(transport *http.Transport, host string) (rest.Interface, erro
 func integration(namespace, name string) *v1alpha1.Integration {
 	return &v1alpha1.Integration{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Annotations: map[string]string{countKey: "1"}},
-		Spec:       v1alpha1.IntegrationSpec{Type: v1alpha1.IntegrationTypeGeneric, TargetClusters: []string{"nowhere"}},
+		Spec:       v1alpha1.IntegrationSpec{Type: v1alpha1.IntegrationTypeGeneric, Enabled: ptr.To(false), TargetClusters: []string{"nowhere"}},
 	}
 }

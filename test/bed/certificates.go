@@ -8,29 +8,11 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Names of the Secrets in which KSIT keeps its own certificates, as its manifests
-// give it rights to them.
-const (
-	authoritySecret = "ksit-ca"
-	servingSecret   = "ksit-serving"
-)
-
-// emptySecrets are what KSIT, which may create none, fills in. Where they are
-// filled already, they stay so.
-func (k *KSIT) emptySecrets() []*unstructured.Unstructured {
-	var objects []*unstructured.Unstructured
-	for _, name := range []string{authoritySecret, servingSecret} {
-		objects = append(objects, &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "v1",
-			"kind":       "Secret",
-			"metadata":   map[string]any{"name": name, "namespace": k.Namespace},
-		}})
-	}
-	return objects
-}
+// servingSecret is where KSIT serves from when it makes its certificate itself. The
+// manifests have it, and that of the authority, empty.
+const servingSecret = "ksit-serving"
 
 // authorities are those by which KSIT is verified, as PEM.
 func (k *KSIT) authorities(ctx context.Context) ([]byte, error) {

@@ -113,9 +113,7 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 	if err != nil {
 		return nil, err
 	}
-	if options.OwnCertificates {
-		objects = append(objects, k.emptySecrets()...)
-	} else {
+	if !options.OwnCertificates {
 		service, namespace := k.service()
 		if k.Cert, err = b.ServingCert(service+"."+namespace+".svc", "localhost", loopback); err != nil {
 			return nil, err

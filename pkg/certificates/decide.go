@@ -42,6 +42,8 @@ type decision struct {
 	action action
 	reason string
 	after  time.Duration
+	// stuck is when there is nothing that KSIT can do, and somebody should.
+	stuck bool
 }
 
 // decide returns the one step that is next. It has no side effects.
@@ -54,7 +56,7 @@ func decide(o observed, options Options, now time.Time) decision {
 	s := read(o, now)
 	if s.early != nil {
 		// To make another authority would help until the clock is right again.
-		return decision{nothing, "the clock of this machine is before the time from which the authority is valid", time.Minute}
+		return decision{action: nothing, reason: "the clock of this machine is before the time from which the authority is valid", after: time.Minute, stuck: true}
 	}
 	live := s.live(options.Names)
 	if d, ok := s.withoutSigner(live); ok {
@@ -83,14 +85,14 @@ func decide(o observed, options Options, now time.Time) decision {
 		wait = left
 	}
 	if s.signer == nil {
-		return decision{nothing, "an authority is announced, and what is served holds", bounded(wait)}
+		return decision{action: nothing, reason: "an authority is announced, and what is served holds", after: bounded(wait)}
 	}
 	if reason := s.certificateFor(options); reason != "" {
 		return decision{action: issueCertificate, reason: reason}
 	}
 	wait = sooner(wait, renewAt(s.served.cert).Sub(now))
 	if s.next != nil {
-		return decision{nothing, "an authority is announced", bounded(wait)}
+		return decision{action: nothing, reason: "an authority is announced", after: bounded(wait)}
 	}
 	if len(s.previous) > 0 {
 		d, left := s.overlap(s.authority.when(RetiredAnnotation), options.Overlap)
@@ -100,7 +102,7 @@ func decide(o observed, options Options, now time.Time) decision {
 		case left <= 0:
 			return decision{action: dropAuthority, reason: "nothing that it signed was served for the overlap"}
 		}
-		return decision{nothing, "the previous authority is trusted still", bounded(sooner(wait, left))}
+		return decision{action: nothing, reason: "the previous authority is trusted still", after: bounded(sooner(wait, left))}
 	}
 	if s.authority.asked() {
 		return decision{action: announceAuthority, reason: "the annotation " + RotateAnnotation + " asks for it"}
@@ -109,7 +111,7 @@ func decide(o observed, options Options, now time.Time) decision {
 	if renew <= 0 {
 		return decision{action: announceAuthority, reason: "two thirds of its life are over"}
 	}
-	return decision{nothing, "all is as wanted", bounded(sooner(wait, renew))}
+	return decision{action: nothing, reason: "all is as wanted", after: bounded(sooner(wait, renew))}
 }
 
 // withoutSigner decides where no authority can sign, or one was announced to

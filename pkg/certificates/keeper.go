@@ -5,6 +5,7 @@ package certificates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -147,6 +148,9 @@ func (k *Keeper) step(ctx context.Context) (time.Duration, error) {
 	o, now := f.observed(), k.now()
 	d := decide(o, k.options, now)
 	k.observe(o, now)
+	if d.stuck {
+		return 0, errors.New(d.reason)
+	}
 	if d.action == nothing {
 		klog.FromContext(ctx).V(4).Info("Nothing to do for certificates", "reason", d.reason, "after", d.after)
 		return d.after, nil

@@ -144,7 +144,7 @@ var metric = regexp.MustCompile(`\bksit_[a-z_]+`)
 
 // TestMetrics checks that every metric that a document names is one.
 func TestMetrics(t *testing.T) {
-	sources := map[string]string{"ksit_etcd_": read(t, "pkg/etcd/metrics.go"), "ksit_": read(t, "pkg/metrics/metrics.go")}
+	sources := map[string]string{"ksit_etcd_": read(t, "pkg/etcd/metrics.go"), "ksit_": read(t, "pkg/metrics/metrics.go") + read(t, "pkg/certificates/metrics.go")}
 	for _, p := range pages(t) {
 		for _, name := range metric.FindAllString(p.text, -1) {
 			// Metrics of etcd have their prefix from the registry.

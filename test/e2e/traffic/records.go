@@ -42,6 +42,9 @@ func (r Report) Until(moment time.Time) time.Duration {
 	return r.To.Sub(moment)
 }
 
+// Outage is the time between the first and the last request that failed.
+func (r Report) Outage() time.Duration { return r.To.Sub(r.From) }
+
 func (r Report) String() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d requests in %s, %d failed; the slowest, %s by way of the %s, took %s", r.Requests,

@@ -45,6 +45,7 @@ func NewConfig() (*Config, error) {
 	applyLongRunning(&generic.Config)
 	boundYAML(&generic.Config)
 	sayVersion(&generic.Config)
+	sendAway(&generic.Config)
 	return &Config{Generic: generic, Scheme: set}, nil
 }
 

@@ -224,8 +224,8 @@ func (c *Cluster) writeCertificates() error {
 		return err
 	}
 	names := []string{loopback, "localhost", "kubernetes.default.svc", "10.96.0.1"}
-	if c.node != nil {
-		names = append(names, c.node.Gateway)
+	if c.bed.Node != nil {
+		names = append(names, c.bed.Node.Gateway)
 	}
 	serving, err := c.clientCA.Server(names...)
 	if err != nil {

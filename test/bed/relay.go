@@ -49,10 +49,19 @@ type Relay struct {
 // NewRelay starts a relay to the cluster's API server that passes everything.
 // It lasts until Close, or until the bed is closed.
 func (c *Cluster) NewRelay() (*Relay, error) {
+	return c.newRelay(loopback)
+}
+
+// NewRelay is Cluster.NewRelay for pods of the node, which reach nothing on the
+// loopback address of the machine.
+func (n *Node) NewRelay(c *Cluster) (*Relay, error) { return c.newRelay(n.Gateway) }
+
+func (c *Cluster) newRelay(host string) (*Relay, error) {
 	address, err := c.bed.listenAddress()
 	if err != nil {
 		return nil, err
 	}
+	address.host = host
 	r, err := startRelay(address.String(), strings.TrimPrefix(c.Server, "https://"))
 	if err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 	"testing"
 
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/tunnel"
 )
 
 // internet is the world as far as it is reached through a proxy: it has the
@@ -80,25 +80,7 @@ func (i *internet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no way out", http.StatusForbidden)
 		return
 	}
-	there, err := net.Dial("tcp", i.world)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	defer there.Close()
-	here, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	defer here.Close()
-	if _, err := io.WriteString(here, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		return
-	}
-	go func() {
-		_, _ = io.Copy(there, here)
-		_ = there.Close()
-	}()
-	_, _ = io.Copy(here, there)
+	tunnel.Connect(w, i.world)
 }
 
 func (i *internet) close() {

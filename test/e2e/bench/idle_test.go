@@ -4,12 +4,8 @@
 package bench
 
 import (
-	"bufio"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +13,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/usage"
 )
 
 // idleFor is how long the CPU time of a controller manager at rest is measured,
@@ -46,10 +43,10 @@ func BenchmarkIdle(b *testing.B) {
 	before := usageOf(b, manager.Pid())
 	time.Sleep(idleFor)
 	after := usageOf(b, manager.Pid())
-	b.ReportMetric((after.cpu-before.cpu).Seconds()/time.Since(begin).Seconds()*1000, "millicores")
-	b.ReportMetric(after.resident, "rss-MB")
-	b.ReportMetric(after.anonymous, "anonymous-MB")
-	b.ReportMetric(after.peak, "peak-rss-MB")
+	b.ReportMetric((after.CPU-before.CPU).Seconds()/time.Since(begin).Seconds()*1000, "millicores")
+	b.ReportMetric(after.Resident, "rss-MB")
+	b.ReportMetric(after.Anonymous, "anonymous-MB")
+	b.ReportMetric(after.Peak, "peak-rss-MB")
 	reportLoad(b)
 }
 
@@ -88,56 +85,12 @@ func samples(b *testing.B, names ...string) []*v1alpha1.Integration {
 	return integrations
 }
 
-// usage is what a process has used and uses.
-type usage struct {
-	cpu time.Duration
-	// In MB: resident memory, the part of it that is not the program's own
-	// file, and the most that was ever resident.
-	resident, anonymous, peak float64
-}
-
-// clockTick is the unit of times in /proc, the same on all Linux platforms that
-// Go runs on.
-const clockTick = 10 * time.Millisecond
-
-func usageOf(b *testing.B, pid int) usage {
+// usageOf reads what a process uses, where that can be read.
+func usageOf(b *testing.B, pid int) usage.Usage {
 	b.Helper()
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	used, err := usage.Of(pid)
 	if err != nil {
-		b.Skipf("reading what process %d uses: %v", pid, err)
-	}
-	// After the name, which is in parentheses, comes field 3; user and system
-	// time are 14 and 15.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var used usage
-	for _, field := range fields[11:13] {
-		ticks, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		used.cpu += time.Duration(ticks) * clockTick
-	}
-	file, err := os.Open(filepath.Join(dir, "status"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		var name string
-		var kilobytes float64
-		if _, err := fmt.Sscanf(lines.Text(), "%s %f kB", &name, &kilobytes); err != nil {
-			continue
-		}
-		switch name {
-		case "VmRSS:":
-			used.resident = kilobytes * 1024 / 1e6
-		case "RssAnon:":
-			used.anonymous = kilobytes * 1024 / 1e6
-		case "VmHWM:":
-			used.peak = kilobytes * 1024 / 1e6
-		}
+		b.Skip(err)
 	}
 	return used
 }

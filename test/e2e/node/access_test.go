@@ -14,24 +14,22 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"ksit.io/ksit/test/bed"
 )
 
 // execIn has kubectl run a command in a pod and returns what that printed. The
 // kubeconfig may be that of the cluster, or one that leads to it some other way.
-func execIn(ctx context.Context, b *bed.Bed, kubeconfig, ns, pod, stdin string, command ...string) (string, error) {
-	return tryKubectl(ctx, b, kubeconfig, stdin, append([]string{"exec", "-i", "-n", ns, pod, "--"}, command...)...)
+func execIn(ctx context.Context, c *cluster, kubeconfig, ns, pod, stdin string, command ...string) (string, error) {
+	return tryKubectl(ctx, c, kubeconfig, stdin, append([]string{"exec", "-i", "-n", ns, pod, "--"}, command...)...)
 }
 
 var forwarding = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
 
 // getForwarded has kubectl forward a port of this machine to one of a pod, asks for
 // a path there, and returns the answer. The kubeconfig is as for execIn.
-func getForwarded(ctx context.Context, b *bed.Bed, kubeconfig, ns, pod string, port int, path string) (string, error) {
+func getForwarded(ctx context.Context, c *cluster, kubeconfig, ns, pod string, port int, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, b.Tools.Kubectl, "--kubeconfig", kubeconfig, "port-forward", "-n", ns, "pod/"+pod, fmt.Sprintf(":%d", port))
+	cmd := exec.CommandContext(ctx, c.Tools.Kubectl, "--kubeconfig", kubeconfig, "port-forward", "-n", ns, "pod/"+pod, fmt.Sprintf(":%d", port))
 	cmd.Env = environment()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -82,20 +80,20 @@ func get(ctx context.Context, url string) (string, error) {
 }
 
 // reachable execs into a pod of the chart echo, and forwards a port to it.
-func reachable(t *testing.T, b *bed.Bed, kubeconfig, ns, pod string) {
+func reachable(t *testing.T, c *cluster, kubeconfig, ns, pod string) {
 	t.Helper()
-	out, err := execIn(t.Context(), b, kubeconfig, ns, pod, "", "/pods", "echo", "said", "within")
+	out, err := execIn(t.Context(), c, kubeconfig, ns, pod, "", "/pods", "echo", "said", "within")
 	if err != nil || out != "said within\n" {
 		t.Errorf("kubectl exec printed %q (%v)", out, err)
 	}
-	out, err = execIn(t.Context(), b, kubeconfig, ns, pod, "there and back", "/pods", "cat")
+	out, err = execIn(t.Context(), c, kubeconfig, ns, pod, "there and back", "/pods", "cat")
 	if err != nil || out != "there and back" {
 		t.Errorf("kubectl exec with input printed %q (%v)", out, err)
 	}
-	if out, err := execIn(t.Context(), b, kubeconfig, ns, pod, "", "/bin/sh"); err == nil {
+	if out, err := execIn(t.Context(), c, kubeconfig, ns, pod, "", "/bin/sh"); err == nil {
 		t.Errorf("there is a shell where there should be none: %q", out)
 	}
-	out, err = getForwarded(t.Context(), b, kubeconfig, ns, pod, 8080, "/forwarded")
+	out, err = getForwarded(t.Context(), c, kubeconfig, ns, pod, 8080, "/forwarded")
 	if err != nil || out != pod+" /forwarded\n" {
 		t.Errorf("through a forwarded port the answer is %q (%v)", out, err)
 	}

@@ -2,121 +2,105 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package node tests KSIT as operators run it: its image, as real pods of the host
-// cluster on a real node, by the manifests of artifacts.
+// cluster on a real node, installed by its chart.
 package node
 
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
 )
 
 const (
-	// artifacts is the directory of the manifests that a host cluster gets.
-	artifacts = "../../../artifacts/deploy"
 	namespace = "ksit-system"
 	// eventually bounds what should happen soon on a machine that may be busy.
 	eventually = 3 * time.Minute
 )
 
-// up brings up a bed with a real node, and KSIT on it as a pod. It skips the test
-// where no real node can run.
-func up(t *testing.T) *bed.Bed {
+// cluster is a host with a real node, and what an operator has beside it.
+type cluster struct {
+	*bed.Bed
+	world world
+	kube  kubernetes.Interface
+	ksit  versioned.Interface
+}
+
+// up brings up a bed with a real node that has KSIT's image, under the name and the
+// versions that the registry has it. It skips the test where no real node can run.
+func up(t *testing.T, options bed.Options) *cluster {
 	t.Helper()
 	archive, image := os.Getenv("KSIT_IMAGE_ARCHIVE"), os.Getenv("KSIT_IMAGE")
 	if archive == "" || image == "" {
 		t.Skip("KSIT_IMAGE_ARCHIVE and KSIT_IMAGE must be the image and its name: run make test-node")
 	}
 	if err := bed.NodeUnavailable(); err != nil {
-		t.Skipf("a real node cannot run here: %v", err)
+		t.Skipf("SKIPPED, KSIT as pods is not tested: a real node cannot run here: %v", err)
 	}
-	b, err := bed.Up(t.Context(), bed.Options{RealNode: true, KeepData: os.Getenv("KSIT_KEEP") != "", Log: t.Output()})
+	options.RealNode, options.KeepData, options.Log = true, os.Getenv("KSIT_KEEP") != "", t.Output()
+	b, err := bed.Up(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := &cluster{Bed: b}
 	t.Cleanup(func() {
 		if t.Failed() {
-			describe(t, b)
+			describe(t, c)
 		}
 		if err := b.Close(); err != nil {
 			t.Errorf("closing the bed: %v", err)
 		}
 	})
+	c.world = openRegistry(t, b)
+	if c.kube, err = b.Host.Client(); err != nil {
+		t.Fatal(err)
+	}
+	if c.ksit, err = versioned.NewForConfig(b.Host.RESTConfig()); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.Node.LoadImage(t.Context(), archive); err != nil {
 		t.Fatal(err)
 	}
-	install(t, b, image)
-	return b
+	for _, tag := range []string{first, second} {
+		if err := b.Node.TagImage(t.Context(), image, imageName(tag)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
 }
 
-// install applies the manifests as they are, but for what an operator fills in: the
-// name of the image, the certificate and its authority.
-func install(t *testing.T, b *bed.Bed, image string) {
+// step is a part of a test.
+type step struct {
+	name string
+	run  func(*testing.T, *cluster)
+}
+
+// inOrder runs steps that build on what those before them have left, until one fails.
+func inOrder(t *testing.T, c *cluster, steps []step) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(artifacts, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no manifests in %s (%v)", artifacts, err)
-	}
-	cert, err := b.ServingCert("ksit-apiserver.ksit-system.svc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var objects []*unstructured.Unstructured
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed, err := bed.ParseObjects(content)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		objects = append(objects, parsed...)
-	}
-	for _, object := range objects {
-		switch object.GetKind() {
-		case "APIService":
-			err = unstructured.SetNestedField(object.Object, base64.StdEncoding.EncodeToString(cert.CAPEM), "spec", "caBundle")
-		case "StatefulSet":
-			containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
-			containers[0].(map[string]any)["image"] = image
-			err = unstructured.SetNestedSlice(object.Object, containers, "spec", "template", "spec", "containers")
-		}
-		if err != nil {
-			t.Fatal(err)
+	for _, step := range steps {
+		if !t.Run(step.name, func(t *testing.T) { step.run(t, c) }) {
+			return
 		}
 	}
-	// The namespace comes first by the name of its file, and is all that the Secret
-	// needs.
-	first := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Namespace" })
-	if err := b.Host.ApplyObjects(t.Context(), objects[first]); err != nil {
-		t.Fatal(err)
-	}
-	kubectl(t, b, "create", "secret", "tls", "ksit-server-tls", "-n", namespace, "--cert="+cert.Cert, "--key="+cert.Key)
-	if err := b.Host.ApplyObjects(t.Context(), objects...); err != nil {
-		t.Fatal(err)
-	}
-	kubectl(t, b, "rollout", "status", "statefulset/ksit-server", "-n", namespace, "--timeout=180s")
-	kubectl(t, b, "wait", "apiservice/v1alpha1.ksit.io", "--for=condition=Available", "--timeout=120s")
 }
 
 // kubectl runs kubectl as an administrator of the host and fails the test when it
 // fails.
-func kubectl(t *testing.T, b *bed.Bed, args ...string) string {
+func kubectl(t *testing.T, c *cluster, args ...string) string {
 	t.Helper()
-	out, err := tryKubectl(t.Context(), b, b.Host.Kubeconfig, "", args...)
+	out, err := tryKubectl(t.Context(), c, c.Host.Kubeconfig, "", args...)
 	if err != nil {
 		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -124,10 +108,10 @@ func kubectl(t *testing.T, b *bed.Bed, args ...string) string {
 }
 
 // tryKubectl runs kubectl with any kubeconfig and returns all that it printed.
-func tryKubectl(ctx context.Context, b *bed.Bed, kubeconfig, stdin string, args ...string) (string, error) {
+func tryKubectl(ctx context.Context, c *cluster, kubeconfig, stdin string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, eventually)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, b.Tools.Kubectl, append([]string{"--kubeconfig", kubeconfig}, args...)...)
+	cmd := exec.CommandContext(ctx, c.Tools.Kubectl, append([]string{"--kubeconfig", kubeconfig}, args...)...)
 	cmd.Env = environment()
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
@@ -159,29 +143,28 @@ func wait(t *testing.T, what string, check func(context.Context) error) {
 }
 
 // waitPhase waits until an Integration has a phase, for its present spec.
-func waitPhase(t *testing.T, b *bed.Bed, ns, name, phase string) {
+func waitPhase(t *testing.T, c *cluster, ns, name string, phase v1alpha1.Phase) {
 	t.Helper()
 	wait(t, fmt.Sprintf("Integration %s/%s does not become %s", ns, name, phase), func(ctx context.Context) error {
-		const columns = `jsonpath={.status.phase} {.metadata.generation} {.status.observedGeneration} {.status.message}`
-		out, err := tryKubectl(ctx, b, b.Host.Kubeconfig, "", "get", "integration", name, "-n", ns, "-o", columns)
-		fields := strings.Fields(out)
-		if err == nil && len(fields) > 2 && fields[0] == phase && fields[1] == fields[2] {
-			return nil
+		o, err := c.ksit.KsitV1alpha1().Integrations(ns).Get(ctx, name, metav1.GetOptions{})
+		if err == nil && (o.Status.Phase != phase || o.Status.ObservedGeneration != o.Generation) {
+			err = fmt.Errorf("it is %q: %s", o.Status.Phase, o.Status.Message)
 		}
-		return fmt.Errorf("it is %q (%w)", out, err)
+		return err
 	})
 }
 
 // describe prints what one would look at when something went wrong.
-func describe(t *testing.T, b *bed.Bed) {
+func describe(t *testing.T, c *cluster) {
 	for _, args := range [][]string{
-		{"get", "nodes,pods,statefulsets,persistentvolumeclaims", "-A", "-o", "wide"},
+		{"get", "nodes,pods,deployments,statefulsets,persistentvolumeclaims,leases,endpointslices", "-A", "-o", "wide"},
 		{"get", "events", "-A", "--sort-by=.lastTimestamp"},
 		{"get", "apiservice", "v1alpha1.ksit.io", "-o", "yaml"},
 		{"get", "integrations,integrationtargets,installations", "-A", "-o", "wide"},
-		{"logs", "statefulset/ksit-server", "-n", namespace, "--tail=60"},
+		{"logs", "-l", "app.kubernetes.io/name=ksit", "-n", namespace, "--tail=60", "--prefix", "--max-log-requests=10"},
+		{"logs", "-l", "app.kubernetes.io/name=ksit", "-n", namespace, "--tail=40", "--prefix", "--max-log-requests=10", "--previous"},
 	} {
-		out, _ := tryKubectl(context.Background(), b, b.Host.Kubeconfig, "", args...)
+		out, _ := tryKubectl(context.Background(), c, c.Host.Kubeconfig, "", args...)
 		t.Logf("kubectl %s\n%s", strings.Join(args, " "), out)
 	}
 }

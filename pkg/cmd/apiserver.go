@@ -12,6 +12,8 @@ import (
 
 	"ksit.io/ksit/pkg/apiserver"
 	"ksit.io/ksit/pkg/cmd/options"
+	"ksit.io/ksit/pkg/metrics"
+	"ksit.io/ksit/pkg/version"
 )
 
 func newAPIServerCommand() *cobra.Command {
@@ -39,6 +41,9 @@ func newAPIServerCommand() *cobra.Command {
 // newAPIServer makes a server from options that are complete, which reaches
 // targets by reach. More is configured before it is built by the functions given.
 func newAPIServer(ctx context.Context, o *options.APIServer, reach *outbound, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
+	if err := metrics.RegisterBuild(registry{}, version.Get()); err != nil {
+		return nil, err
+	}
 	config, err := o.Config(ctx)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ksit.io/ksit/pkg/cmd/options"
+	"ksit.io/ksit/pkg/metrics"
+	"ksit.io/ksit/pkg/version"
 )
 
 func newControllerManagerCommand() *cobra.Command {
@@ -35,6 +37,9 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 		return err
 	}
 
+	if err := metrics.RegisterBuild(registry{}, version.Get()); err != nil {
+		return err
+	}
 	reach, err := newOutbound(o.Controllers.Outbound)
 	if err != nil {
 		return err

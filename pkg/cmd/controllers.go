@@ -10,8 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
-	componentmetrics "k8s.io/component-base/metrics"
-	"k8s.io/component-base/metrics/legacyregistry"
 
 	"ksit.io/ksit/pkg/cmd/options"
 	"ksit.io/ksit/pkg/controller"
@@ -22,7 +20,7 @@ import (
 // where election is not nil and enabled. It returns when all work has stopped,
 // and closes the connections of reach then.
 func runControllers(ctx context.Context, o *options.Controllers, reach *outbound, ksit, host *rest.Config, election *options.LeaderElection) error {
-	registered, err := metrics.New(registry(legacyregistry.Register))
+	registered, err := metrics.New(registry{})
 	if err != nil {
 		return err
 	}
@@ -63,8 +61,3 @@ func leaderElection(o *options.LeaderElection) (*controller.LeaderElection, erro
 		RetryPeriod:   o.RetryPeriod,
 	}, nil
 }
-
-// registry registers metrics where the process serves them, at /metrics.
-type registry func(componentmetrics.Registerable) error
-
-func (r registry) Register(metric componentmetrics.Registerable) error { return r(metric) }

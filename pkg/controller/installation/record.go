@@ -22,11 +22,14 @@ import (
 const lastWords = 5 * time.Second
 
 // operationRecord is an operation on its way to the status.
-type operationRecord struct{ v1alpha1.Operation }
+type operationRecord struct {
+	v1alpha1.Operation
+	began, ended time.Time
+}
 
 // newRecord is an operation that begins.
 func newRecord(o observed, kind v1alpha1.OperationType, by string) *operationRecord {
-	return &operationRecord{v1alpha1.Operation{
+	return &operationRecord{began: o.now, Operation: v1alpha1.Operation{
 		Type:        kind,
 		Outcome:     v1alpha1.OperationRunning,
 		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
@@ -36,9 +39,13 @@ func newRecord(o observed, kind v1alpha1.OperationType, by string) *operationRec
 
 // end notes when it ended.
 func (r *operationRecord) end() {
-	finished := metav1.NewTime(time.Now().Truncate(time.Second))
+	r.ended = time.Now()
+	finished := metav1.NewTime(r.ended.Truncate(time.Second))
 	r.FinishedAt = &finished
 }
+
+// took is how long it took, once it has ended.
+func (r *operationRecord) took() time.Duration { return r.ended.Sub(r.began) }
 
 func (r *operationRecord) status() *v1alpha1.Operation { return r.Operation.DeepCopy() }
 

@@ -27,6 +27,10 @@ FUZZ ?= pkg
 # The packages in which goroutines share state.
 RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/... ./pkg/targetproxy/...
 
+# Where the end-to-end tests keep what they scraped of KSIT, for the tests of
+# dashboards and alerts.
+SCRAPES := $(CURDIR)/bin/scrapes
+
 .PHONY: help
 help: ## Print the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,7 +84,7 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 # With -count=1: Go does not see that the programs under test have changed, and
 # would answer with what it knows of the last ones. The soak mostly waits, and runs
 # on a bed of its own beside everything else.
-E2E = KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit"
+E2E = KSIT_SCRAPES="$(SCRAPES)" KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit"
 
 # Tests that start clusters wait more than they work.
 .PHONY: test
@@ -89,6 +93,7 @@ test: build kubectl-ksit tools ## Run all tests, end-to-end included.
 	cd hack/image && go test ./...
 	cd test/bed && go test ./...
 	$(MAKE) test-e2e
+	cd test/monitoring && KSIT_SCRAPES="$(SCRAPES)" go test -count=1 ./...
 	$(MAKE) test-node
 
 .PHONY: test-unit
@@ -140,6 +145,7 @@ vet: ## Run go vet over every module.
 	cd hack/image && go vet ./...
 	cd test/bed && go vet ./...
 	cd test/e2e && go vet ./...
+	cd test/monitoring && go vet ./...
 
 .PHONY: lint
 lint: ## Check formatting, and enforce the import rules.

@@ -14,6 +14,8 @@ import (
 	"ksit.io/ksit/pkg/apiserver"
 	"ksit.io/ksit/pkg/certificates"
 	"ksit.io/ksit/pkg/cmd/options"
+	"ksit.io/ksit/pkg/metrics"
+	"ksit.io/ksit/pkg/version"
 )
 
 func newAPIServerCommand() *cobra.Command {
@@ -51,6 +53,9 @@ func newAPIServerCommand() *cobra.Command {
 // targets by reach. It waits for a certificate that comes from the host. More is
 // configured before it is built by the functions given.
 func newAPIServer(ctx context.Context, o *options.APIServer, reach *outbound, expiry *certificates.Metrics, configure ...func(*apiserver.Config)) (*apiserver.Server, error) {
+	if err := metrics.RegisterBuild(registry{}, version.Get()); err != nil {
+		return nil, err
+	}
 	host, err := options.RESTConfig(o.Recommended.CoreAPI.CoreAPIKubeconfigPath)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,9 @@ import (
 
 	"ksit.io/ksit/pkg/certificates"
 	"ksit.io/ksit/pkg/cmd/options"
+	"ksit.io/ksit/pkg/metrics"
 	"ksit.io/ksit/pkg/tracing"
+	"ksit.io/ksit/pkg/version"
 )
 
 func newControllerManagerCommand() *cobra.Command {
@@ -52,6 +54,9 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 	ksit = rest.CopyConfig(ksit)
 	ksit.Wrap(func(next http.RoundTripper) http.RoundTripper { return tracing.Transport("ksit", next) })
 
+	if err := metrics.RegisterBuild(registry{}, version.Get()); err != nil {
+		return err
+	}
 	reach, err := newOutbound(o.Controllers.Outbound)
 	if err != nil {
 		return err

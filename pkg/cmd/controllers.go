@@ -11,8 +11,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
-	componentmetrics "k8s.io/component-base/metrics"
-	"k8s.io/component-base/metrics/legacyregistry"
 
 	"ksit.io/ksit/pkg/cmd/options"
 	"ksit.io/ksit/pkg/controller"
@@ -36,7 +34,7 @@ type work struct {
 // runControllers runs the controllers until ctx ends. It returns when all work has
 // stopped, and closes the connections of reach then.
 func runControllers(ctx context.Context, w work) error {
-	registered, err := metrics.New(registry(legacyregistry.Register))
+	registered, err := metrics.New(registry{})
 	if err != nil {
 		return err
 	}
@@ -80,8 +78,3 @@ func leaderElection(o *options.LeaderElection) (*controller.LeaderElection, erro
 		RetryPeriod:   o.RetryPeriod,
 	}, nil
 }
-
-// registry registers metrics where the process serves them, at /metrics.
-type registry func(componentmetrics.Registerable) error
-
-func (r registry) Register(metric componentmetrics.Registerable) error { return r(metric) }

@@ -98,6 +98,8 @@ type Manager struct {
 	logs         *workers.Pool
 	journal      *journal.Journal
 	fleet        *fleet.Reporter
+	// operating tells of the operations that go on.
+	operating func() metrics.Operations
 }
 
 // New wires the controllers. Nothing is sent or started before Run.
@@ -200,6 +202,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Probe:         func(key types.NamespacedName, after time.Duration) { m.probes.AddAfter(key, after) },
 		Work:          func(key types.NamespacedName) { m.operations.Add(key) },
 	}
+	m.operating = installationController.Operations
 	observe := m.config.Metrics.ObserveReconcile
 	m.integrations = workers.NewPool("integration", integrationController.Reconcile, observe)
 	m.charts = workers.NewPool("chart", charts.Reconcile, observe)
@@ -261,6 +264,13 @@ func (m *Manager) work(ctx context.Context) error {
 			return errors.New("the cache of " + kind.String() + " could not be filled")
 		}
 	}
+	kinds := m.informers.Ksit().V1alpha1()
+	defer m.config.Metrics.Leads(metrics.Objects{
+		Integrations:  kinds.Integrations().Lister(),
+		Installations: kinds.Installations().Lister(),
+		Targets:       kinds.IntegrationTargets().Lister(),
+		Operations:    m.operating,
+	})()
 	klog.FromContext(ctx).Info("Controllers started", "workers", m.config.Workers)
 	var pools sync.WaitGroup
 	pools.Go(func() { m.integrations.Run(ctx, integrationWorkers) })

@@ -30,6 +30,7 @@ import (
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/metrics"
 )
 
 // Namespaces tells whether a namespace of the host cluster is being deleted.
@@ -39,7 +40,7 @@ type Namespaces interface {
 
 // Metrics counts how installs end, and drift.
 type Metrics interface {
-	InstallSucceeded(integrationType, method string)
+	InstallSucceeded(integrationType, method string, took time.Duration)
 	InstallFailed(integrationType, method, reason string)
 	DriftFound(integrationType string, objects int)
 	DriftCorrected(integrationType string, objects int)
@@ -138,12 +139,18 @@ func (c *Controller) Operate(ctx context.Context, key types.NamespacedName) (tim
 	}
 	// Before anything is asked of the API: what finds no slot comes here again
 	// and again.
-	release, ok := c.slots.take(cached.TargetKey(), c.Slots)
+	release, ok := c.slots.take(key, cached.TargetKey(), c.Slots)
 	if !ok {
 		return pace.Jitter(slotRetry), nil
 	}
 	defer release()
 	return 0, c.operate(ctx, key, release)
+}
+
+// Operations tells how many operations there are.
+func (c *Controller) Operations() metrics.Operations {
+	working, settling := c.operations.count()
+	return metrics.Operations{Queued: c.slots.waiting(), Working: working, Settling: settling, Slots: c.Slots}
 }
 
 // operate decides, and carries out what is decided. It calls release when all

@@ -142,7 +142,7 @@ func (c *Controller) succeeded(ctx context.Context, o observed, i *v1alpha1.Inst
 		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
 		status.Remove(&st.Conditions, v1alpha1.ConditionDrifted)
 	})
-	c.Metrics.InstallSucceeded(string(i.Spec.Type), string(methodOf(i)))
+	c.Metrics.InstallSucceeded(string(i.Spec.Type), string(methodOf(i)), operation.took())
 	operation.succeeded(ctx, i, "releases", releaseNames(result.Releases), "changed", result.Changed)
 	c.say(i, "%s succeeded, %s: %v", operation.Type, operation.Message, releaseNames(result.Releases))
 	if result.Changed {

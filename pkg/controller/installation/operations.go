@@ -87,3 +87,17 @@ func (o *operations) loseTarget(key types.NamespacedName) {
 		running.cancel(errTargetLost)
 	}
 }
+
+// count tells how many operations act on their target, and how many only wait.
+func (o *operations) count() (working, settling int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, running := range o.running {
+		if running.waits.Load() {
+			settling++
+		} else {
+			working++
+		}
+	}
+	return working, settling
+}

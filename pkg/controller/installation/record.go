@@ -26,8 +26,8 @@ type operationRecord struct {
 	v1alpha1.Operation
 	// began is StartedAt to the point, and attempt counts how often the same was
 	// tried, this time included.
-	began   time.Time
-	attempt int32
+	began, ended time.Time
+	attempt      int32
 }
 
 // newRecord is an operation that begins.
@@ -42,9 +42,13 @@ func newRecord(o observed, kind v1alpha1.OperationType, by string) *operationRec
 
 // end notes when it ended.
 func (r *operationRecord) end() {
-	finished := metav1.NewTime(time.Now().Truncate(time.Second))
+	r.ended = time.Now()
+	finished := metav1.NewTime(r.ended.Truncate(time.Second))
 	r.FinishedAt = &finished
 }
+
+// took is how long it took, once it has ended.
+func (r *operationRecord) took() time.Duration { return r.ended.Sub(r.began) }
 
 func (r *operationRecord) status() *v1alpha1.Operation { return r.Operation.DeepCopy() }
 

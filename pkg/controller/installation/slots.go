@@ -4,6 +4,7 @@
 package installation
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -20,21 +21,29 @@ type slots struct {
 	mu       sync.Mutex
 	taken    int
 	byTarget map[types.NamespacedName]int
+	// refused is when each that waits for a slot last found none.
+	refused map[types.NamespacedName]time.Time
 }
 
-// take takes a slot on a target, and returns what gives it back, which may be
+// forgetRefused is how long one that found no slot counts as waiting: it looks
+// again much sooner, unless it is no longer wanted.
+const forgetRefused = 5 * slotRetry
+
+// take takes a slot on a target for an Installation, and returns what gives it back, which may be
 // called more than once. No target gets more than half of all: one that
 // swallows requests must leave room for the others. ok is false when there is
 // none.
-func (s *slots) take(target types.NamespacedName, all int) (release func(), ok bool) {
+func (s *slots) take(installation, target types.NamespacedName, all int) (release func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.byTarget == nil {
+		s.byTarget, s.refused = map[types.NamespacedName]int{}, map[types.NamespacedName]time.Time{}
+	}
 	if s.taken >= all || s.byTarget[target] >= (all+1)/2 {
+		s.refused[installation] = time.Now()
 		return nil, false
 	}
-	if s.byTarget == nil {
-		s.byTarget = map[types.NamespacedName]int{}
-	}
+	delete(s.refused, installation)
 	s.taken++
 	s.byTarget[target]++
 	return sync.OnceFunc(func() {
@@ -45,4 +54,12 @@ func (s *slots) take(target types.NamespacedName, all int) (release func(), ok b
 			delete(s.byTarget, target)
 		}
 	}), true
+}
+
+// waiting counts those that found no slot.
+func (s *slots) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.refused, func(_ types.NamespacedName, at time.Time) bool { return time.Since(at) > forgetRefused })
+	return len(s.refused)
 }

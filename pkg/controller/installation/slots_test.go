@@ -5,6 +5,8 @@ package installation
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -14,7 +16,7 @@ func TestSlots(t *testing.T) {
 	slow, quick, third := types.NamespacedName{Name: "slow"}, types.NamespacedName{Name: "quick"}, types.NamespacedName{Name: "third"}
 	take := func(target types.NamespacedName, want bool) func() {
 		t.Helper()
-		release, ok := s.take(target, 4)
+		release, ok := s.take(target, target, 4)
 		if ok != want {
 			t.Fatalf("a slot on %s: %v, want %v", target.Name, ok, want)
 		}
@@ -35,15 +37,44 @@ func TestSlots(t *testing.T) {
 	take(slow, true)
 
 	var one slots
-	release, ok := one.take(slow, 1)
+	release, ok := one.take(slow, slow, 1)
 	if !ok {
 		t.Fatal("the only slot is not given")
 	}
-	if _, ok := one.take(quick, 1); ok {
+	if _, ok := one.take(quick, quick, 1); ok {
 		t.Error("the only slot is given twice")
 	}
 	release()
 	if len(one.byTarget) != 0 {
 		t.Errorf("remembered after all was given back: %v", one.byTarget)
 	}
+}
+
+// What waits for a slot is counted while it asks for one.
+func TestSlotsCountThoseThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s slots
+		target := types.NamespacedName{Name: "target"}
+		ask := func(name string) (func(), bool) { return s.take(types.NamespacedName{Name: name}, target, 1) }
+		waiting := func(want int) {
+			t.Helper()
+			if got := s.waiting(); got != want {
+				t.Errorf("%d wait, want %d", got, want)
+			}
+		}
+		waiting(0)
+		release, _ := ask("a")
+		ask("b")
+		ask("b")
+		ask("c")
+		waiting(2)
+		release()
+		if _, ok := ask("b"); !ok {
+			t.Error("the slot that was given back is not given")
+		}
+		waiting(1)
+		time.Sleep(2 * forgetRefused)
+		// It is no longer wanted, or it would have asked again.
+		waiting(0)
+	})
 }

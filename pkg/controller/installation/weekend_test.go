@@ -98,10 +98,10 @@ func (noSources) Read(context.Context, string, *v1alpha1.AutoInstall) (installer
 
 type noMetrics struct{}
 
-func (noMetrics) InstallSucceeded(string, string)      {}
-func (noMetrics) InstallFailed(string, string, string) {}
-func (noMetrics) DriftFound(string, int)               {}
-func (noMetrics) DriftCorrected(string, int)           {}
+func (noMetrics) InstallSucceeded(string, string, time.Duration) {}
+func (noMetrics) InstallFailed(string, string, string)           {}
+func (noMetrics) DriftFound(string, int)                         {}
+func (noMetrics) DriftCorrected(string, int)                     {}
 
 // linesSaid keeps what was said, for a test to look at.
 type linesSaid struct{ lines []string }

@@ -27,12 +27,13 @@ import (
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
+	"ksit.io/ksit/pkg/metrics"
 )
 
-// Metrics is told whether a target answers.
+// Metrics is told what probes show.
 type Metrics interface {
-	SetConnection(target types.NamespacedName, connected bool)
-	DeleteConnection(target types.NamespacedName)
+	TargetProbed(target types.NamespacedName, probe metrics.TargetProbe)
+	ForgetTarget(target types.NamespacedName)
 }
 
 // Controller reconciles IntegrationTargets. Each is probed in its interval.
@@ -58,7 +59,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	target, err := c.Targets.IntegrationTargets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.Connections.Drop(key)
-		c.Metrics.DeleteConnection(key)
+		c.Metrics.ForgetTarget(key)
 		c.forget(key)
 		return 0, nil
 	}
@@ -81,19 +82,22 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		}
 	}
 	if target.Spec.Suspend {
+		c.Metrics.ForgetTarget(key)
 		return 0, c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) {
 			enterSuspended(t)
 			t.Status.Installations = int32(len(installations))
 		})
 	}
+	began := time.Now()
 	seen := look(ctx, c.Connections, c.Secrets, target)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	if c.tolerated(key, target, seen) {
+	tolerated := c.tolerated(key, target, seen)
+	c.Metrics.TargetProbed(key, seen.measured(began, tolerated || seen.ready()))
+	if tolerated {
 		return pace.Jitter(min(pace.Interval(target), retryUnready)), nil
 	}
-	c.Metrics.SetConnection(key, seen.ready())
 	err = c.write(ctx, target, func(t *v1alpha1.IntegrationTarget) { seen.enter(t, installations) })
 	if !seen.ready() {
 		return pace.Jitter(min(pace.Interval(target), retryUnready)), err

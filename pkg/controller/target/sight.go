@@ -12,6 +12,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/controller/status"
+	"ksit.io/ksit/pkg/metrics"
 )
 
 // rewriteAfter is the age at which the latency and the time of the last probe
@@ -27,6 +28,15 @@ type sight struct {
 }
 
 func (s sight) ready() bool { return s.refusal == nil && s.report.Healthy() }
+
+// measured is what metrics show of a look that began then.
+func (s sight) measured(began time.Time, connected bool) metrics.TargetProbe {
+	probe := metrics.TargetProbe{Connected: connected, Time: began, CredentialsExpire: s.info.ExpiresAt}
+	if s.report.Reachable.Status == metav1.ConditionTrue {
+		probe.Latency = s.report.Latency
+	}
+	return probe
+}
 
 // enter writes what was seen into the status of the target. What was not found
 // out stays as it was: the last truth, with its time.

@@ -55,7 +55,7 @@ type decision struct {
 func decide(o observed, options Options, now time.Time) decision {
 	s := read(o, now)
 	if s.early != nil {
-		// To make another authority would help until the clock is right again.
+		// Another authority would be of use until the clock is right again, and no longer.
 		return decision{action: nothing, reason: "the clock of this machine is before the time from which the authority is valid", after: time.Minute, stuck: true}
 	}
 	live := s.live(options.Names)

@@ -8,34 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
-
-// StartEtcd starts an etcd beside the clusters, for an API server of KSIT, and
-// returns its URL. It does not wait for the disk.
-func (b *Bed) StartEtcd(ctx context.Context, name string) (url string, err error) {
-	client, err := b.listenAddress()
-	if err != nil {
-		return "", err
-	}
-	peer, err := b.listenAddress()
-	if err != nil {
-		return "", err
-	}
-	p := b.NewProcess(ProcessSpec{
-		Name: name,
-		Path: b.Tools.Etcd,
-		Dir:  b.Dir,
-		Args: etcdArgs(filepath.Join(b.Dir, name), client, peer),
-	})
-	if err := p.Start(); err != nil {
-		return "", err
-	}
-	if err := waitFor(ctx, p, 30*time.Second, func(ctx context.Context) error { return listens(ctx, client) }); err != nil {
-		return "", fmt.Errorf("waiting for %s, whose log is %s: %w", name, p.LogFile(), err)
-	}
-	return "http://" + client.String(), nil
-}
 
 // ControllerManager prepares a controller manager of KSIT, which its Start
 // starts: a process of its own beside an API server that StartKSIT started with

@@ -50,13 +50,23 @@ func NewAuthority(name string) (*Authority, error) {
 
 // Server makes a serving certificate for the given DNS names and IP addresses.
 func (a *Authority) Server(hosts ...string) (Pair, error) {
+	return a.serving(hosts, x509.ExtKeyUsageServerAuth)
+}
+
+// Peer makes a certificate for one of several servers that are each other's
+// clients, good for both sides.
+func (a *Authority) Peer(hosts ...string) (Pair, error) {
+	return a.serving(hosts, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
+}
+
+func (a *Authority) serving(hosts []string, usages ...x509.ExtKeyUsage) (Pair, error) {
 	if len(hosts) == 0 {
 		return Pair{}, fmt.Errorf("a serving certificate needs at least one name")
 	}
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: hosts[0]},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage: usages,
 	}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {

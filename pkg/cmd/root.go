@@ -31,7 +31,7 @@ func NewCommand() *cobra.Command {
 			"watches over them and repairs them. It is driven through the API group ksit.io of a host cluster.",
 		Args: cobra.NoArgs,
 	}
-	root.AddCommand(newServerCommand(), newAPIServerCommand(), newControllerManagerCommand(), newEtcdCommand(), newCheckCommand(), newRenderCommand(), newVersionCommand())
+	root.AddCommand(newServerCommand(), newAPIServerCommand(), newControllerManagerCommand(), newCheckCommand(), newEtcdCommand(), newRenderCommand(), newVersionCommand())
 	return root
 }
 

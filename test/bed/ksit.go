@@ -57,7 +57,9 @@ type KSIT struct {
 	// Namespace and ServiceAccount are what it runs as on the host.
 	Namespace, ServiceAccount string
 
-	host       *Cluster
+	host *Cluster
+	// manifests are all that the host gets but for apiService.
+	manifests  []*unstructured.Unstructured
 	apiService *unstructured.Unstructured
 	spec       ProcessSpec
 }
@@ -110,8 +112,7 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 		return nil, err
 	}
 	k := &KSIT{URL: "https://" + address.String(), host: b.Host}
-	objects, err := k.adapt(manifests, "ksit-"+command)
-	if err != nil {
+	if k.manifests, err = k.adapt(manifests, "ksit-"+command); err != nil {
 		return nil, err
 	}
 	if !options.OwnCertificates {
@@ -120,8 +121,8 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 			return nil, err
 		}
 	}
-	k.pointAPIService(objects, address.port)
-	if err := b.Host.ApplyObjects(ctx, objects...); err != nil {
+	k.pointAPIService(k.manifests, address.port)
+	if err := b.Host.ApplyObjects(ctx, k.manifests...); err != nil {
 		return nil, err
 	}
 	kubeconfig, err := b.Host.ServiceAccountKubeconfig(ctx, k.Namespace, k.ServiceAccount)
@@ -172,9 +173,13 @@ func (k *KSIT) With(name string, args, env []string) *KSIT {
 }
 
 // Start starts the process and waits until the host serves KSIT's API. The
-// APIService is applied only when there is something behind it: the host looks
-// at once then, and otherwise after half a minute.
+// manifests are applied again, because a KSIT of the other mode may have been there
+// meanwhile. The APIService is applied only when there is something behind it: the
+// host looks at once then, and otherwise after half a minute.
 func (k *KSIT) Start(ctx context.Context) error {
+	if err := k.host.ApplyObjects(ctx, k.manifests...); err != nil {
+		return err
+	}
 	if err := k.Process.Start(); err != nil {
 		return err
 	}

@@ -31,18 +31,22 @@ func TestRelease(t *testing.T) {
 	run := func(args ...string) (string, error) {
 		return helm(t, append(args, "--namespace", namespace, "--kubeconfig", kubeconfig)...)
 	}
-	must := func(args ...string) {
+	must := func(args ...string) string {
 		t.Helper()
-		if out, err := run(args...); err != nil {
+		out, err := run(args...)
+		if err != nil {
 			t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
+		return out
 	}
 	h.waitForItself(t)
 	before := h.inventory(t)
-	must("install", "ksit", path, "--set", "image.registry=registry.example.com", "--set", "image.repository=ksit/ksit-controller", "--set", "image.tag=1.0.0")
+	notes := must("install", "ksit", path, "--set", "image.registry=registry.example.com", "--set", "image.repository=ksit/ksit-controller", "--set", "image.tag=1.0.0")
+	says(t, notes, "mode server", "kubectl wait apiservice/v1alpha1.ksit.io", "helm test ksit -n ksit-system", "kind: IntegrationTarget")
 	h.fill(t)
 
-	must("upgrade", "ksit", path, "--set", "logging.format=json")
+	notes = must("upgrade", "ksit", path, "--set", "logging.format=json", "--set", "image.tag=0.9.0")
+	says(t, notes, "image.tag is 0.9.0, and this chart is of ")
 	h.filled(t)
 	if out, err := run("upgrade", "ksit", path, "--set", "persistence.size=16Gi"); err == nil || !strings.Contains(out, "kubectl patch pvc data-ksit-server-0 -n ksit-system") {
 		t.Errorf("another size: %v\n%s", err, out)
@@ -60,6 +64,16 @@ func TestRelease(t *testing.T) {
 	must("uninstall", "ksit")
 	if diff := cmp.Diff(before, h.inventory(t)); diff != "" {
 		t.Errorf("the cluster is another one after it (-before +after):\n%s", diff)
+	}
+}
+
+// says checks what is in the notes of a release.
+func says(t *testing.T, notes string, want ...string) {
+	t.Helper()
+	for _, text := range want {
+		if !strings.Contains(notes, text) {
+			t.Errorf("the notes have no %q:\n%s", text, notes)
+		}
 	}
 }
 

@@ -23,12 +23,12 @@ func TestNames(t *testing.T) {
 		"APIService v1alpha1.ksit.io", "ClusterRole ksit-metrics-reader", "ClusterRole ksit-view", "ClusterRole ksit-edit",
 		"ClusterRole ksit-admin", "ClusterRole ksit-target-user", "ClusterRole ksit-target-owner", "ClusterRole ksit-target-proxy",
 		"Service ksit-apiserver", "Service ksit-controller-manager",
-		"Secret ksit-ca", "Secret ksit-serving", "ResourceQuota ksit-priority", "FlowSchema ksit",
+		"Secret ksit-ca", "Secret ksit-serving", "ResourceQuota ksit-priority", "FlowSchema ksit", "Lease ksit-controller-manager",
 	}
 	server := []string{"StatefulSet ksit-server", "ServiceAccount ksit-server"}
 	ha := []string{
 		"Deployment ksit-apiserver", "Deployment ksit-controller-manager", "ServiceAccount ksit-apiserver", "ServiceAccount ksit-controller-manager",
-		"Lease ksit-controller-manager", "PodDisruptionBudget ksit-apiserver", "PodDisruptionBudget ksit-controller-manager", "FlowSchema ksit-leader-election",
+		"PodDisruptionBudget ksit-apiserver", "PodDisruptionBudget ksit-controller-manager", "FlowSchema ksit-leader-election",
 	}
 	for mode, want := range map[string]struct{ has, hasNot []string }{
 		"server": {slices.Concat(common, server), ha},

@@ -7,8 +7,9 @@
 export CGO_ENABLED ?= 0
 
 # Everything is compiled as for the image, which must not differ by where it was
-# built: what one target compiled, the next one has.
-export GOFLAGS ?= -trimpath
+# built: what one target compiled, the next one has. Whatever else GOFLAGS says,
+# without this everything would be compiled twice.
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X ksit.io/ksit/pkg/version.gitVersion=$(VERSION)
@@ -55,6 +56,15 @@ PLUGIN_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/am
 kubectl-ksit-archives: ## Build the archives of the plug-in for every platform, and a krew manifest with their digests, in bin/krew.
 	hack/krew-archives.sh '$(VERSION)' '$(LDFLAGS)' $(PLUGIN_PLATFORMS)
 
+# What is no release is built as one of version 0.0.0, to see that it can be.
+RELEASE ?= $(shell git describe --tags --exact-match 2>/dev/null || echo v0.0.0-rehearsal)
+RELEASE_PLATFORMS ?= linux/amd64,linux/arm64
+RELEASE_URL ?=
+
+.PHONY: release
+release: ## Build all that a release consists of, in bin/release; nothing is pushed.
+	hack/release.sh '$(RELEASE)' '$(IMAGE)' '$(RELEASE_PLATFORMS)' '$(RELEASE_URL)'
+
 .PHONY: record-kubectl-ksit
 record-kubectl-ksit: build bed kubectl-ksit ## Play the story of docs/kubectl-ksit.md on a bed, and write down what is seen.
 	hack/record-kubectl-ksit.sh
@@ -68,13 +78,17 @@ tools: bed ## Build the programs of the clusters: kube-apiserver, etcd, kwok and
 	bin/bed build
 
 # With -count=1: Go does not see that the programs under test have changed, and
-# would answer with what it knows of the last ones.
+# would answer with what it knows of the last ones. The soak mostly waits, and runs
+# on a bed of its own beside everything else.
+E2E = KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit"
+
+# Tests that start clusters wait more than they work.
 .PHONY: test
 test: build kubectl-ksit tools ## Run all tests, end-to-end included.
-	KSIT_TEST_BIN="$$(bin/bed build)" go test ./...
+	KSIT_TEST_BIN="$$(bin/bed build)" go test -parallel 6 ./...
 	cd hack/image && go test ./...
 	cd test/bed && go test ./...
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v ./...
+	$(MAKE) test-e2e
 	$(MAKE) test-node
 
 .PHONY: test-unit
@@ -82,8 +96,16 @@ test-unit: ## Run the tests that need no cluster.
 	go test ./...
 
 .PHONY: test-e2e
-test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on a bed of their own.
-	cd test/e2e && KSIT="$(CURDIR)/bin/ksit" KUBECTL_KSIT="$(CURDIR)/bin/kubectl-ksit" go test -count=1 -timeout 50m -parallel 6 -v ./...
+test-e2e: build kubectl-ksit tools ## Run the end-to-end tests on beds of their own.
+	cd test/e2e && go test -c -o ../../bin/e2e.test .
+	$(MAKE) -j2 test-e2e-all-but-soak test-e2e-soak
+
+.PHONY: test-e2e-all-but-soak test-e2e-soak
+test-e2e-all-but-soak:
+	cd test/e2e && $(E2E) go test -count=1 -timeout 50m -parallel 6 -v -skip '^TestSoak$$' ./...
+test-e2e-soak:
+	@echo "the soak begins, and is printed when it ends"
+	@cd test/e2e && { $(E2E) ../../bin/e2e.test -test.timeout 50m -test.v -test.run '^TestSoak$$' >../../bin/soak.log 2>&1; status=$$?; cat ../../bin/soak.log; exit $$status; }
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s); make fuzz FUZZ=pkg/fetch runs those of one directory.

@@ -22,9 +22,11 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
+	"ksit.io/ksit/pkg/version"
 )
 
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	client, err := discovery.NewDiscoveryClientForConfig(f.client)
 	if err != nil {
@@ -66,7 +68,25 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// TestVersionInDiscovery reads the version where clients behind an aggregation layer
+// find it at once.
+func TestVersionInDiscovery(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for path, want := range map[string]string{
+		"/apis/ksit.io/v1alpha1":              version.Get().GitVersion,
+		"/apis/ksit.io/v1alpha1/integrations": "",
+	} {
+		response := f.raw(t, path, nil)
+		defer response.Body.Close()
+		if got := response.Header.Get(version.Header); response.StatusCode != http.StatusOK || got != want {
+			t.Errorf("%s: %s with the version %q, want %q", path, response.Status, got, want)
+		}
+	}
+}
+
 func TestOnlyTheAuthorizedGetIn(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	anonymous := rest.AnonymousClientConfig(f.client)
 	client, err := versioned.NewForConfig(anonymous)
@@ -80,6 +100,7 @@ func TestOnlyTheAuthorizedGetIn(t *testing.T) {
 }
 
 func TestStatusAndSpecAreWrittenApart(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	integrations := f.ksit.KsitV1alpha1().Integrations("default")
 	made := newIntegration("apart")
@@ -127,6 +148,7 @@ func TestStatusAndSpecAreWrittenApart(t *testing.T) {
 // TestApplyOwnership applies spec and status by two managers and checks that
 // neither comes to own what is the other's.
 func TestApplyOwnership(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	integrations := f.ksit.KsitV1alpha1().Integrations("default")
 	apply := func(manager, body string, subresources ...string) *v1alpha1.Integration {
@@ -163,6 +185,7 @@ func TestApplyOwnership(t *testing.T) {
 }
 
 func TestWatchListEndsWithBookmark(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	integrations := f.ksit.KsitV1alpha1().Integrations("default")
 	if _, err := integrations.Create(t.Context(), newIntegration("first"), metav1.CreateOptions{}); err != nil {
@@ -206,6 +229,7 @@ func TestWatchListEndsWithBookmark(t *testing.T) {
 }
 
 func TestFieldSelectors(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	integrations := f.ksit.KsitV1alpha1().Integrations("default")
 	for _, name := range []string{"argocd", "flux"} {
@@ -228,6 +252,7 @@ func TestFieldSelectors(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	if _, err := f.ksit.KsitV1alpha1().Integrations("default").Create(t.Context(), newIntegration("one"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -254,6 +279,7 @@ func TestTable(t *testing.T) {
 // TestStorageLayout pins where and how objects are kept: an upgrade must find
 // them again.
 func TestStorageLayout(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	api := f.ksit.KsitV1alpha1()
 	if _, err := api.Integrations("default").Create(t.Context(), newIntegration("kept"), metav1.CreateOptions{}); err != nil {
@@ -300,6 +326,7 @@ func TestStorageLayout(t *testing.T) {
 }
 
 func TestProtobuf(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	config := rest.CopyConfig(f.client)
 	config.ContentType = runtime.ContentTypeProtobuf

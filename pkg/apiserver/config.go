@@ -44,6 +44,7 @@ func NewConfig() (*Config, error) {
 	applyOpenAPI(&generic.Config, set)
 	applyLongRunning(&generic.Config)
 	boundYAML(&generic.Config)
+	sayVersion(&generic.Config)
 	sendAway(&generic.Config)
 	return &Config{Generic: generic, Scheme: set}, nil
 }

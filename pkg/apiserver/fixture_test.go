@@ -56,6 +56,11 @@ func start(t *testing.T, prepare ...func(*apiserver.Server)) *fixture {
 // startWith is start for a server that is configured in some other way.
 func startWith(t *testing.T, configure func(*apiserver.Config), prepare ...func(*apiserver.Server)) *fixture {
 	t.Helper()
+	return startOn(t, openEtcd(t), configure, prepare...)
+}
+
+func openEtcd(t *testing.T) *etcd.Server {
+	t.Helper()
 	storage, err := etcd.Open(t.Context(), etcd.Options{Dir: t.TempDir(), UnsafeNoFsync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +70,12 @@ func startWith(t *testing.T, configure func(*apiserver.Config), prepare ...func(
 			t.Errorf("closing etcd: %v", err)
 		}
 	})
+	return storage
+}
+
+// startOn is startWith for a server on an etcd that may hold something already.
+func startOn(t *testing.T, storage *etcd.Server, configure func(*apiserver.Config), prepare ...func(*apiserver.Server)) *fixture {
+	t.Helper()
 	config := newConfig(t, storage.Endpoint())
 	configure(config)
 	f := &fixture{etcd: storage, stopped: make(chan struct{})}

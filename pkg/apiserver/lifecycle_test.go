@@ -47,6 +47,7 @@ func TestStopWithOpenWatches(t *testing.T) {
 // TestCompanionStopsBeforeTheAPI checks that what runs beside the API can still
 // write when it is told to stop.
 func TestCompanionStopsBeforeTheAPI(t *testing.T) {
+	t.Parallel()
 	lastWrite := make(chan error, 1)
 	f := start(t, func(server *apiserver.Server) {
 		server.RunBeside("companion", func(ctx context.Context, api *rest.Config) error {
@@ -76,6 +77,7 @@ func TestCompanionStopsBeforeTheAPI(t *testing.T) {
 }
 
 func TestFailedCompanionStopsTheServer(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("broken")
 	fail := make(chan struct{})
 	f := start(t, func(server *apiserver.Server) {
@@ -99,6 +101,7 @@ func TestFailedCompanionStopsTheServer(t *testing.T) {
 // not alive unless a probe excludes etcd, as that of a pod should: a restart of
 // the API server does not bring etcd back.
 func TestEtcdOutage(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, path := range []string{"/readyz", "/livez", "/livez?exclude=etcd", "/healthz"} {
 		if err := f.get(t, path); err != nil {

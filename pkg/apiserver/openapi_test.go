@@ -26,6 +26,7 @@ func decode[T any](t *testing.T, response *http.Response) *T {
 }
 
 func TestOpenAPI(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	response := f.raw(t, "/openapi/v3/apis/ksit.io/v1alpha1", http.Header{"Accept": {"application/json"}})
 	defer response.Body.Close()

@@ -28,6 +28,7 @@ func newInstallation(name string) *v1alpha1.Installation {
 
 // What is asked for through a subresource cannot be forged by any other request.
 func TestRequestsAreNotForged(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	installations := f.ksit.KsitV1alpha1().Installations("default")
 	if _, err := installations.Create(t.Context(), newInstallation("app.one"), metav1.CreateOptions{}); err != nil {
@@ -83,6 +84,7 @@ func TestRequestsAreNotForged(t *testing.T) {
 
 // A log is text, and who follows it is let go when the server stops.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	installations := f.ksit.KsitV1alpha1().Installations("default")
 	if _, err := installations.Create(t.Context(), newInstallation("app.one"), metav1.CreateOptions{}); err != nil {

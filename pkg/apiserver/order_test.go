@@ -16,6 +16,7 @@ import (
 // TestCyclesAreRefused goes through the whole server: what admission reads, it
 // reads through the server itself.
 func TestCyclesAreRefused(t *testing.T) {
+	t.Parallel()
 	integrations := start(t).ksit.KsitV1alpha1().Integrations("default")
 	after := func(name string, before ...string) *v1alpha1.Integration {
 		integration := newIntegration(name)

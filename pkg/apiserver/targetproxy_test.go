@@ -179,6 +179,7 @@ func (p *proxied) configAs(token, target string) *rest.Config {
 }
 
 func TestTargetProxy(t *testing.T) {
+	t.Parallel()
 	p := startProxied(t)
 	t.Run("discovery", p.testDiscovery)
 	t.Run("identity", p.testIdentity)

@@ -126,6 +126,9 @@ func (k *Keeper) Run(ctx context.Context) {
 // and returns for how long.
 func (k *Keeper) settle(ctx context.Context) (time.Duration, error) {
 	for {
+		if err := k.mayWrite(ctx); err != nil {
+			return 0, err
+		}
 		after, err := k.step(ctx)
 		if err != nil && !apierrors.IsConflict(err) {
 			return 0, err
@@ -133,6 +136,22 @@ func (k *Keeper) settle(ctx context.Context) (time.Duration, error) {
 		// After a conflict somebody else has done something: look again.
 		if err == nil && after > 0 {
 			return after, nil
+		}
+	}
+}
+
+// mayWrite waits until a write is within the bound. It comes before anything is
+// read, so that what is written is of now.
+func (k *Keeper) mayWrite(ctx context.Context) error {
+	for {
+		missing := 1 - k.writes.Tokens()
+		if missing <= 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(missing / writesPerSecond * float64(time.Second))):
 		}
 	}
 }
@@ -155,9 +174,7 @@ func (k *Keeper) step(ctx context.Context) (time.Duration, error) {
 		klog.FromContext(ctx).V(4).Info("Nothing to do for certificates", "reason", d.reason, "after", d.after)
 		return d.after, nil
 	}
-	if err := k.writes.Wait(ctx); err != nil {
-		return 0, fmt.Errorf("waiting for a turn to write: %w", err)
-	}
+	k.writes.Allow()
 	c, err := carryOut(d, o, k.options, now)
 	if err != nil {
 		return 0, fmt.Errorf("carrying out %s: %w", d.action, err)

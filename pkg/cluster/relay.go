@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // A target that does not say within upgradeTimeout whether it changes the
@@ -34,7 +36,7 @@ func newRelay(config *rest.Config, base *http.Transport) (*relay, error) {
 	upgradeBase.Protocols = new(http.Protocols)
 	upgradeBase.Protocols.SetHTTP1(true)
 	upgradeBase.ResponseHeaderTimeout = upgradeTimeout
-	plain, err := rest.HTTPWrappersForConfig(withoutTLS(config), base)
+	plain, err := rest.HTTPWrappersForConfig(withoutTLS(config), tracing.Transport(tracedPeer, base))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the transport to %s for others: %w", config.Host, err)
 	}

@@ -12,6 +12,8 @@ import (
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
+
+	"ksit.io/ksit/pkg/tracing"
 )
 
 const (
@@ -24,6 +26,8 @@ const (
 	// every request waits on it until then.
 	pingAfter   = 5 * time.Second
 	pingTimeout = 5 * time.Second
+	// tracedPeer begins the names of the spans of requests.
+	tracedPeer = "target"
 )
 
 // newTransport returns the one transport of a connection, and config with its
@@ -39,7 +43,7 @@ func newTransport(config *rest.Config) (*rest.Config, *http.Transport, error) {
 		return nil, nil, refuse(ReasonCredentialsInvalid, "the certificates of the kubeconfig cannot be used")
 	}
 	base := newBase(config, tlsConfig)
-	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), newGuard(base))
+	authenticated, err := rest.HTTPWrappersForConfig(withoutTLS(config), newGuard(tracing.Transport(tracedPeer, base)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the transport to %s: %w", config.Host, err)
 	}

@@ -7,12 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/certificates"
 	"ksit.io/ksit/pkg/cmd/options"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 func newControllerManagerCommand() *cobra.Command {
@@ -36,6 +39,18 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 	if err != nil {
 		return err
 	}
+
+	provider, err := o.Tracing.Provider(ctx, "ksit-controller-manager", nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := provider.Shutdown(context.WithoutCancel(ctx)); err != nil {
+			klog.FromContext(ctx).V(1).Info("The last spans could not be sent", "err", err)
+		}
+	}()
+	ksit = rest.CopyConfig(ksit)
+	ksit.Wrap(func(next http.RoundTripper) http.RoundTripper { return tracing.Transport("ksit", next) })
 
 	reach, err := newOutbound(o.Controllers.Outbound)
 	if err != nil {
@@ -61,7 +76,10 @@ func runControllerManager(ctx context.Context, o *options.ControllerManager) (er
 			}
 		})()
 	}
-	err = runControllers(ctx, o.Controllers, reach, ksit, host, o.LeaderElection, keep)
+	err = runControllers(ctx, work{
+		options: o.Controllers, reach: reach, ksit: ksit, host: host, traces: provider,
+		election: o.LeaderElection, whileLeading: keep,
+	})
 	if err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	componentmetrics "k8s.io/component-base/metrics"
@@ -18,28 +19,42 @@ import (
 	"ksit.io/ksit/pkg/metrics"
 )
 
-// runControllers runs the controllers until ctx ends, with leader election
-// where election is not nil and enabled. It returns when all work has stopped,
-// and closes the connections of reach then. While they may work, whileLeading,
-// where it is not nil, runs too.
-func runControllers(ctx context.Context, o *options.Controllers, reach *outbound, ksit, host *rest.Config, election *options.LeaderElection, whileLeading func(context.Context)) error {
+// work is what the controllers run with.
+type work struct {
+	options *options.Controllers
+	// reach is how they get to targets and sources.
+	reach *outbound
+	// ksit and host are the APIs that they work with.
+	ksit, host *rest.Config
+	traces     trace.TracerProvider
+	// election is nil where there is no other process that could work.
+	election *options.LeaderElection
+	// whileLeading, where it is not nil, runs while the controllers may work.
+	whileLeading func(context.Context)
+}
+
+// runControllers runs the controllers until ctx ends. It returns when all work has
+// stopped, and closes the connections of reach then.
+func runControllers(ctx context.Context, w work) error {
 	registered, err := metrics.New(registry(legacyregistry.Register))
 	if err != nil {
 		return err
 	}
-	elect, err := leaderElection(election)
+	elect, err := leaderElection(w.election)
 	if err != nil {
 		return err
 	}
 	manager, err := controller.New(controller.Config{
-		KSIT:           ksit,
-		Host:           host,
-		Workers:        o.Workers,
-		Connections:    reach.connections,
-		Installers:     reach.installers,
-		Metrics:        registered,
-		LeaderElection: elect,
-		WhileLeading:   whileLeading,
+		KSIT:            w.ksit,
+		Host:            w.host,
+		Traces:          w.traces,
+		Workers:         w.options.Workers,
+		SummaryInterval: w.options.SummaryInterval,
+		Connections:     w.reach.connections,
+		Installers:      w.reach.installers,
+		Metrics:         registered,
+		LeaderElection:  elect,
+		WhileLeading:    w.whileLeading,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -32,6 +33,9 @@ func serveDiagnostics(ctx context.Context, config *options.DiagnosticsConfig) (<
 	if err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
+	if config.Profiling && config.ContentionProfiling {
+		runtime.SetBlockProfileRate(1)
+	}
 	stopped, _, err := config.Serving.Serve(diagnosticsHandler(config, set.Codecs), diagnosticsShutdownTimeout, ctx.Done())
 	return stopped, err
 }
@@ -43,7 +47,9 @@ func diagnosticsHandler(config *options.DiagnosticsConfig, codecs serializer.Cod
 	healthz.InstallHandler(paths, checks...)
 	healthz.InstallReadyzHandler(paths, checks...)
 	healthz.InstallLivezHandler(paths, checks...)
-	routes.Profiling{}.Install(paths)
+	if config.Profiling {
+		routes.Profiling{}.Install(paths)
+	}
 	paths.Handle("/metrics", legacyregistry.Handler())
 
 	// As the API server does it, from the inside out.

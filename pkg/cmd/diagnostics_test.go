@@ -25,7 +25,7 @@ func TestDiagnosticsAreGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &options.DiagnosticsConfig{}
+	config := &options.DiagnosticsConfig{Profiling: true}
 	config.Authentication.Authenticator = authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
 		name := r.Header.Get("X-Test-User")
 		if name == "stranger" {
@@ -62,8 +62,20 @@ func TestDiagnosticsAreGuarded(t *testing.T) {
 		{"stranger", "/metrics", http.StatusUnauthorized},
 		{"admin", "/metrics", http.StatusOK},
 		{"admin", "/debug/pprof/", http.StatusOK},
+		{"admin", "/debug/pprof/heap", http.StatusOK},
 		{"admin", "/nothing", http.StatusNotFound},
 	}
+	config.Profiling = false
+	without := diagnosticsHandler(config, set.Codecs)
+	t.Run("profiles are off", func(t *testing.T) {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/pprof/heap", nil)
+		request.Header.Set("X-Test-User", "admin")
+		recorder := httptest.NewRecorder()
+		without.ServeHTTP(recorder, request)
+		if recorder.Code != http.StatusNotFound {
+			t.Errorf("the answer is %d, want %d", recorder.Code, http.StatusNotFound)
+		}
+	})
 	for _, test := range tests {
 		t.Run(test.user+test.path, func(t *testing.T) {
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, test.path, nil)

@@ -8,6 +8,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -18,8 +19,13 @@ import (
 	"k8s.io/component-base/term"
 	"k8s.io/klog/v2"
 
+	"ksit.io/ksit/pkg/memory"
 	"ksit.io/ksit/pkg/version"
 )
+
+// maxVerbosity is the highest verbosity at which no library logs the content of
+// Secrets that are read.
+const maxVerbosity = 7
 
 // NewCommand returns the command ksit with its subcommands. They run until the
 // context of the command is done.
@@ -31,7 +37,7 @@ func NewCommand() *cobra.Command {
 			"watches over them and repairs them. It is driven through the API group ksit.io of a host cluster.",
 		Args: cobra.NoArgs,
 	}
-	root.AddCommand(newServerCommand(), newAPIServerCommand(), newControllerManagerCommand(), newCheckCommand(), newRenderCommand(), newVersionCommand())
+	root.AddCommand(newServerCommand(), newAPIServerCommand(), newControllerManagerCommand(), newCheckCommand(), newEtcdCommand(), newRenderCommand(), newVersionCommand())
 	return root
 }
 
@@ -61,12 +67,18 @@ func withOptions(command *cobra.Command, options flagged, run func(context.Conte
 		if err := options.Complete(); err != nil {
 			return err
 		}
+		if logging.Verbosity > maxVerbosity {
+			return fmt.Errorf("--v is %d, it must be at most %d: above that, the client libraries log what requests and answers hold, Secrets among them", logging.Verbosity, maxVerbosity)
+		}
 		// No gate: the experiments of the logging library stay as they are.
 		if err := logsapi.ValidateAndApply(logging, nil); err != nil {
 			return fmt.Errorf("setting up logs: %w", err)
 		}
 		if err := options.Validate(); err != nil {
 			return fmt.Errorf("invalid flags: %w", err)
+		}
+		if limit := memory.Limit(os.DirFS("/sys/fs/cgroup")); limit > 0 {
+			klog.FromContext(command.Context()).V(1).Info("Memory is limited as the cgroup is", "limit", limit)
 		}
 		klog.FromContext(command.Context()).Info("Starting", "command", command.CommandPath(), "version", version.Get().String())
 		cliflag.PrintFlags(command.Flags())

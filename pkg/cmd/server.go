@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/client-go/rest"
@@ -33,16 +34,17 @@ func newServerCommand() *cobra.Command {
 
 // runServer starts etcd, API and controllers in this order and stops them in the
 // opposite one.
-func runServer(ctx context.Context, o *options.Server) (err error) {
+func runServer(ctx context.Context, o *options.Server) (failure error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var configure []func(*apiserver.Config)
+	var election *options.LeaderElection
 	if o.UsesEmbeddedEtcd() {
 		embedded, err := openEtcd(ctx, o.Etcd)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, embedded.Close()) }()
+		defer func() { failure = errors.Join(failure, embedded.Close()) }()
 		go func() {
 			select {
 			case <-embedded.Done():
@@ -56,6 +58,14 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 				return embedded.Check()
 			}))
 		})
+	} else {
+		// Nothing else keeps two of them apart.
+		election = o.LeaderElection
+		closeRelay, err := relayEtcd(ctx, o.API)
+		if err != nil {
+			return err
+		}
+		defer func() { failure = errors.Join(failure, closeRelay()) }()
 	}
 	host, err := options.RESTConfig(o.API.Recommended.CoreAPI.CoreAPIKubeconfigPath)
 	if err != nil {
@@ -77,12 +87,14 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 	if keep != nil {
 		defer beside(ctx, keep)()
 	}
+	var traces trace.TracerProvider
+	configure = append(configure, func(config *apiserver.Config) { traces = config.Generic.TracerProvider })
 	server, err := newAPIServer(ctx, o.API, reach, expiry, configure...)
 	if err != nil {
 		return err
 	}
 	server.RunBeside("controllers", func(ctx context.Context, api *rest.Config) error {
-		return runControllers(ctx, o.Controllers, reach, api, host, nil, nil)
+		return runControllers(ctx, work{options: o.Controllers, reach: reach, ksit: api, host: host, traces: traces, election: election})
 	})
 	return server.Run(ctx)
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -22,6 +24,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/controller/fleet"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/installation"
 	"ksit.io/ksit/pkg/controller/integration"
@@ -61,11 +64,16 @@ type Config struct {
 	// Workers is how many installs, upgrades and uninstalls are at work at once.
 	// Those that only wait for what they applied are not counted.
 	Workers int
+	// SummaryInterval is the time between two lines of the log that say how all
+	// Installations are; 0 for none.
+	SummaryInterval time.Duration
 	// Connections are made and dropped by the controllers. Run closes them.
 	Connections *cluster.Set
 	// Installers by the method that they carry out.
 	Installers map[v1alpha1.InstallMethod]installer.Installer
 	Metrics    *metrics.Metrics
+	// Traces begins the spans of operations; nil for none.
+	Traces trace.TracerProvider
 	// LeaderElection has Run wait until this process is the leader; nil where
 	// there is but one process.
 	LeaderElection *LeaderElection
@@ -89,6 +97,7 @@ type Manager struct {
 	operations   *workers.Pool
 	logs         *workers.Pool
 	journal      *journal.Journal
+	fleet        *fleet.Reporter
 }
 
 // New wires the controllers. Nothing is sent or started before Run.
@@ -103,7 +112,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m := &Manager{
 		config:    config,
-		informers: externalversions.NewSharedInformerFactory(ksitClient, 0),
+		informers: externalversions.NewSharedInformerFactoryWithOptions(ksitClient, 0, externalversions.WithTransform(withoutManagedFields)),
 		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: hostClient.EventsV1()}),
 	}
 	if config.LeaderElection != nil {
@@ -112,6 +121,16 @@ func New(config Config) (*Manager, error) {
 		}
 	}
 	return m, m.wire(ksitClient, hostClient)
+}
+
+// withoutManagedFields keeps out of the caches who wrote which field. Nobody here
+// asks, and the API takes an object that does not say for one that leaves it as it
+// is.
+func withoutManagedFields(obj any) (any, error) {
+	if object, err := meta.Accessor(obj); err == nil {
+		object.SetManagedFields(nil)
+	}
+	return obj, nil
 }
 
 func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Interface) error {
@@ -150,6 +169,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Installations: installations,
 		Sources:       read,
 		Charts:        charts,
+		Traces:        m.config.Traces,
 		Access:        reader.Access(),
 		Events:        recorder,
 	}
@@ -175,6 +195,7 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 		Events:        recorder,
 		Metrics:       m.config.Metrics,
 		Log:           m.journal,
+		Traces:        m.config.Traces,
 		Slots:         m.config.Workers,
 		Probe:         func(key types.NamespacedName, after time.Duration) { m.probes.AddAfter(key, after) },
 		Work:          func(key types.NamespacedName) { m.operations.Add(key) },
@@ -186,6 +207,12 @@ func (m *Manager) wire(ksitClient versioned.Interface, hostClient kubernetes.Int
 	m.probes = workers.NewPool("installation", installationController.Reconcile, observe)
 	m.operations = workers.NewPool("operation", installationController.Operate, observe)
 	m.logs = workers.NewPool("log", m.journal.Send, observe)
+	m.fleet = &fleet.Reporter{
+		Integrations:  kinds.Integrations().Lister(),
+		Installations: kinds.Installations().Lister(),
+		Targets:       kinds.IntegrationTargets().Lister(),
+		Interval:      m.config.SummaryInterval,
+	}
 
 	routes := routes{manager: m, installations: installations, integrations: kinds.Integrations().Lister(), naming: naming}
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
@@ -242,6 +269,7 @@ func (m *Manager) work(ctx context.Context) error {
 	pools.Go(func() { m.probes.Run(ctx, probeWorkers) })
 	pools.Go(func() { m.operations.Run(ctx, m.config.Workers*waitingPerWorker) })
 	pools.Go(func() { m.logs.Run(ctx, logWorkers) })
+	pools.Go(func() { m.fleet.Run(ctx) })
 	pools.Wait()
 	// Nobody says anything any more.
 	m.journal.SendAll(context.WithoutCancel(ctx))

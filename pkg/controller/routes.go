@@ -126,23 +126,23 @@ func (r routes) forInstallations() cache.ResourceEventHandler {
 				r.manager.probes.AddObject(after)
 			}
 			owner(after, joinStatusAfter)
-			if runs(before) != runs(after) {
+			if before.Runs() != after.Runs() {
 				r.dependants(after)
 			}
 		},
 	}
 }
 
-// runs tells whether what depends on an Installation may go on.
-func runs(i *v1alpha1.Installation) bool {
-	return i.DeletionTimestamp == nil && i.Status.Phase == v1alpha1.PhaseRunning && i.Status.ObservedGeneration == i.Generation
-}
-
 // dependants has those Installations on the same target reconciled that wait
-// for this one, or should.
+// for this one, or should; and where one waits for its turn in a rollout, its
+// Integration.
 func (r routes) dependants(of *v1alpha1.Installation) {
 	r.installationsAt(of.TargetKey(), func(i *v1alpha1.Installation) bool {
-		return i.Namespace == of.Namespace && slices.ContainsFunc(i.Spec.DependsOn, func(d v1alpha1.IntegrationDependency) bool { return d.Name == of.Spec.Integration })
+		depends := i.Namespace == of.Namespace && slices.ContainsFunc(i.Spec.DependsOn, func(d v1alpha1.IntegrationDependency) bool { return d.Name == of.Spec.Integration })
+		if depends && i.Spec.WaitsFor != "" {
+			r.manager.integrations.AddAfter(types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Integration}, joinStatusAfter)
+		}
+		return depends
 	})
 }
 

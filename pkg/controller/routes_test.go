@@ -71,6 +71,9 @@ func installed(name string, mutate ...func(*v1alpha1.Installation)) *v1alpha1.In
 // change concerns, and no others.
 func TestRoutes(t *testing.T) {
 	needsFirst := func(i *v1alpha1.Installation) { i.Spec.DependsOn = []v1alpha1.IntegrationDependency{{Name: "first"}} }
+	waitsForSecond := func(i *v1alpha1.Installation) {
+		i.Spec.DependsOn, i.Spec.WaitsFor = []v1alpha1.IntegrationDependency{{Name: "second"}}, "its turn"
+	}
 	templates := func(i *v1alpha1.Installation) {
 		i.Spec.AutoInstall = &v1alpha1.AutoInstall{HelmConfig: &v1alpha1.HelmConfig{TemplateValues: true}}
 	}
@@ -90,6 +93,12 @@ func TestRoutes(t *testing.T) {
 		"what comes first runs: what depends on it on that target": {
 			change: func(r routes) { r.forInstallations().OnUpdate(installed("first.one"), installed("first.one", runs)) },
 			want:   "installation/dependant.one integration/first",
+		},
+		"what comes first runs: who waits for a turn is planned again": {
+			change: func(r routes) {
+				r.forInstallations().OnUpdate(installed("second.one"), installed("second.one", runs))
+			},
+			want: "installation/waiting.one integration/second integration/waiting",
 		},
 		"what comes first still runs: nobody": {
 			change: func(r routes) {
@@ -113,13 +122,13 @@ func TestRoutes(t *testing.T) {
 			change: func(r routes) {
 				r.forTargets().OnUpdate(target(asIs), target(func(t *v1alpha1.IntegrationTarget) { t.Status.Ready = true }))
 			},
-			want: "installation/dependant.one installation/first.one installation/foreign.one installation/templated.one integration/rolling",
+			want: "installation/dependant.one installation/first.one installation/foreign.one installation/templated.one installation/waiting.one integration/rolling",
 		},
 		"a target admits others": {
 			change: func(r routes) {
 				r.forTargets().OnUpdate(target(asIs), target(func(t *v1alpha1.IntegrationTarget) { t.Generation++ }))
 			},
-			want: "installation/dependant.one installation/first.one installation/foreign.one installation/templated.one " +
+			want: "installation/dependant.one installation/first.one installation/foreign.one installation/templated.one installation/waiting.one " +
 				"integration/naming integration/rolling integration/selecting target/one",
 		},
 		"what is on it from elsewhere goes": {
@@ -138,7 +147,7 @@ func TestRoutes(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, i := range []*v1alpha1.Installation{
-				installed("first.one"), installed("dependant.one", needsFirst), installed("dependant.two", needsFirst), installed("templated.one", templates),
+				installed("first.one"), installed("dependant.one", needsFirst), installed("dependant.two", needsFirst), installed("templated.one", templates), installed("waiting.one", waitsForSecond),
 				installed("foreign.one", foreign, needsFirst),
 			} {
 				if err := kinds.Installations().Informer().GetIndexer().Add(i); err != nil {

@@ -28,6 +28,8 @@ const (
 	// 3 MiB, most of them JSON, which shrink when they are stored; the etcd
 	// client sends at most 2 MiB.
 	maxRequestBytes = 2 << 20
+	// MemberName is what the one member is called.
+	MemberName = "ksit"
 )
 
 // ErrInUse means that another process owns the data directory.
@@ -81,7 +83,7 @@ func Open(ctx context.Context, opts Options) (_ *Server, err error) {
 	if err := makePrivateDir(dir); err != nil {
 		return nil, err
 	}
-	lock, err := acquire(filepath.Join(dir, "lock"))
+	lock, err := acquire(lockPath(dir))
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func Open(ctx context.Context, opts Options) (_ *Server, err error) {
 
 // Endpoint is what an etcd client of this process connects to.
 func (s *Server) Endpoint() string {
-	return (&url.URL{Scheme: "unix", Path: s.socket.path}).String()
+	return s.socket.endpoint()
 }
 
 // Done is closed when etcd has stopped, by Close or by itself.
@@ -188,9 +190,9 @@ func acquire(path string) (*fileutil.LockedFile, error) {
 
 func (s *Server) config(ctx context.Context, dir string, opts Options) *embed.Config {
 	cfg := embed.NewConfig()
-	cfg.Name = "ksit"
+	cfg.Name = MemberName
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.Dir = filepath.Join(dir, "member")
+	cfg.Dir = MemberDir(dir)
 	client := url.URL{Scheme: "unix", Path: s.socket.path}
 	cfg.ListenClientUrls = []url.URL{client}
 	cfg.AdvertiseClientUrls = []url.URL{client}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -26,29 +27,48 @@ type socket struct {
 	dir string
 }
 
-// makeSocket finds a place for the socket: in the data directory, or, where
-// that makes too long a path, in a private directory under the temporary one.
-// The caller holds the lock on dir, so what a dead process left may be removed.
-func makeSocket(dir string) (*socket, error) {
-	if path := filepath.Join(dir, socketName); len(path) <= maxSocketPath {
-		return &socket{path: path}, nil
-	}
+// places are where the socket of a data directory may be, in this order: in the
+// directory itself, or, where that makes too long a path, in a private directory
+// under the temporary one.
+func places(dir string) []socket {
 	digest := sha256.Sum256([]byte(dir))
 	short := filepath.Join(os.TempDir(), "ksit-etcd-"+hex.EncodeToString(digest[:8]))
-	s := &socket{path: filepath.Join(short, socketName), dir: short}
-	if len(s.path) > maxSocketPath {
-		return nil, fmt.Errorf("no path for the etcd socket is short enough: %s and %s are over %d bytes; use a shorter data directory",
-			filepath.Join(dir, socketName), s.path, maxSocketPath)
+	var found []socket
+	for _, s := range []socket{
+		{path: filepath.Join(dir, socketName)},
+		{path: filepath.Join(short, socketName), dir: short},
+	} {
+		if len(s.path) <= maxSocketPath {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// makeSocket finds a place for the socket. The caller holds the lock on dir, so
+// what a dead process left may be removed.
+func makeSocket(dir string) (*socket, error) {
+	found := places(dir)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no path for the etcd socket of %s is short enough, nor one in %s: it is over %d bytes; use a shorter data directory",
+			dir, os.TempDir(), maxSocketPath)
+	}
+	s := &found[0]
+	if s.dir == "" {
+		return s, nil
 	}
 	if err := s.remove(); err != nil {
 		return nil, err
 	}
 	// Mkdir, unlike MkdirAll, fails when somebody else has put something there.
-	if err := os.Mkdir(short, 0o700); err != nil {
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making a directory for the etcd socket: %w", err)
 	}
 	return s, nil
 }
+
+// endpoint is what a client connects to.
+func (s *socket) endpoint() string { return (&url.URL{Scheme: "unix", Path: s.path}).String() }
 
 // remove deletes the socket and the directory made for it. In a temporary
 // directory only their owner can.

@@ -15,7 +15,10 @@ import (
 	"net/url"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"ksit.io/ksit/pkg/rewrite"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 const (
@@ -125,7 +128,10 @@ func (c *Client) Get(ctx context.Context, rawURL string, limits Limits) ([]byte,
 		return nil, fmt.Errorf("fetching %s: %w", Redact(rawURL), err)
 	}
 	target, _ := c.options.Rewrites.URL(rawURL)
+	ctx, span := tracing.Start(ctx, "fetch", tracing.Text("server.address", hostOf(target)))
 	body, err := c.get(ctx, target, limits.MaxBytes)
+	span.SetAttributes(attribute.Int("ksit.bytes", len(body)))
+	tracing.End(span, err)
 	if err == nil {
 		return body, nil
 	}
@@ -177,6 +183,15 @@ func (c *Client) get(ctx context.Context, target string, maxBytes int64) ([]byte
 	}
 	c.cache.put(key, response.Header, body)
 	return body, nil
+}
+
+// hostOf is all that a trace is told of a URL: the rest may be a secret.
+func hostOf(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 func checkURL(u *url.URL) error {

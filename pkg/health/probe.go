@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
+	"go.opentelemetry.io/otel/attribute"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 const (
@@ -49,6 +51,8 @@ type Report struct {
 // could not be found out is a check that is Unknown. Two probes that find the
 // same give equal reports.
 func Probe(ctx context.Context, conn *cluster.Connection, in Input) Report {
+	ctx, span := tracing.Start(ctx, "probe", tracing.Text("ksit.type", string(in.Type)), attribute.Int("ksit.objects", len(in.Objects)))
+	defer span.End()
 	p := &probe{
 		reader: newReader(conn),
 		in:     in,

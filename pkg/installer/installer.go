@@ -54,6 +54,9 @@ type Request struct {
 	// To, of a Rollback, is the one revision that is brought back; nil for the
 	// last of each release that went through.
 	To *Revision
+	// Hold, with To, is what a Rollback that went through leaves on the target
+	// beside what it brought back, for Held to find.
+	Hold *v1alpha1.Hold
 	// Progress, if set, is told line by line what is done. The lines hold no
 	// value of the chart.
 	Progress func(line string)
@@ -167,6 +170,11 @@ type Installer interface {
 	// there is none such it is an *Error with ReasonRevisionNotFound that says
 	// which there are, and nothing is changed.
 	Rollback(ctx context.Context, conn *cluster.Connection, req Request) (Result, error)
+	// Held finds what stands on the target because a Rollback to one revision
+	// brought it back, and nothing was applied since: what that left as req.Hold,
+	// and the releases. The hold is nil where it is not so. It is for who has no
+	// memory of the target: a KSIT that was restored from a backup.
+	Held(ctx context.Context, conn *cluster.Connection, req Request) (*v1alpha1.Hold, []v1alpha1.ReleaseStatus, error)
 	// Uninstall removes the releases, the last one first, except the adopted
 	// ones unless asked to; a release that is not there is no error, and one that
 	// belongs to another owner is left alone. CRDs and namespaces stay.

@@ -24,6 +24,11 @@ var (
 // unknown stands for what neither the linker nor the tool chain recorded.
 const unknown = "unknown"
 
+// Header is what the discovery of KSIT's API carries the version in. A client behind
+// the aggregation layer finds it nowhere else until the host has read the documents of
+// a newly registered API, which can take a minute.
+const Header = "Ksit-Version"
+
 // Info describes a build.
 type Info struct {
 	// GitVersion is the release of KSIT, v0.0.0-dev when not built as one.

@@ -37,7 +37,8 @@ type KSITOptions struct {
 	Args []string
 	// OwnCertificates has KSIT serve from the Secret ksit-serving of its namespace,
 	// instead of with a pair of the bed, which it does not trust then. Somebody
-	// has to fill the Secret: KSIT does, when --ca-secret is given.
+	// has to fill the Secret: KSIT does, when --ca-secret is given. The certificate
+	// must be for 127.0.0.1 too, where the bed asks whether KSIT is ready.
 	OwnCertificates bool
 }
 

@@ -37,6 +37,7 @@ func TestRelease(t *testing.T) {
 			t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
+	h.waitForItself(t)
 	before := h.inventory(t)
 	must("install", "ksit", path, "--set", "image.registry=registry.example.com", "--set", "image.repository=ksit/ksit-controller", "--set", "image.tag=1.0.0")
 	h.fill(t)

@@ -229,3 +229,22 @@ func TestFilesChangePods(t *testing.T) {
 		t.Errorf("there is a checksum of nothing: %q", none)
 	}
 }
+
+// TestNamespacesOfTenants narrows where KSIT may get Secrets.
+func TestNamespacesOfTenants(t *testing.T) {
+	all := render(t, "--set", "rbac.namespaces={ksit-system,team-a}")
+	for _, name := range []string{"ksit-live-host", "ksit-controllers-host"} {
+		if all.lookup("ClusterRoleBinding", name) != nil {
+			t.Errorf("%s is bound in all namespaces", name)
+		}
+		var bound []string
+		for _, object := range all {
+			if object.GetKind() == "RoleBinding" && object.GetName() == name {
+				bound = append(bound, object.GetNamespace())
+			}
+		}
+		if diff := cmp.Diff([]string{"ksit-system", "team-a"}, bound); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -6,8 +6,10 @@ package chart
 import (
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -48,6 +50,21 @@ func startHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// waitForItself waits until the API server has made the objects that are its own.
+func (h *host) waitForItself(t *testing.T) {
+	t.Helper()
+	for {
+		_, err := h.Client.CoreV1().Services(metav1.NamespaceDefault).Get(t.Context(), "kubernetes", metav1.GetOptions{})
+		if err == nil {
+			return
+		}
+		if !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 func (h *host) apply(t *testing.T, object *unstructured.Unstructured, options metav1.PatchOptions) {

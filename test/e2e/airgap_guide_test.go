@@ -7,59 +7,35 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
+
+	"ksit.io/ksit/test/e2e/internal/guide"
 )
 
-// guide is docs/air-gap.md: its blocks of code by heading and language.
-type guide map[[2]string]string
+// pages is docs/air-gap.md, whose code a test asks for.
+type pages struct{ guide.Guide }
 
-var (
-	guideSection = regexp.MustCompile(`(?m)^## (.*)$`)
-	guideBlock   = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
-)
-
-func readGuide(t *testing.T) guide {
+func readGuide(t *testing.T) pages {
 	t.Helper()
-	data, err := os.ReadFile("../../docs/air-gap.md")
+	g, err := guide.Read("../../docs/air-gap.md")
 	must(t, err)
-	text := string(data)
-	g := guide{}
-	sections := guideSection.FindAllStringSubmatchIndex(text, -1)
-	for n, at := range sections {
-		end := len(text)
-		if n+1 < len(sections) {
-			end = sections[n+1][0]
-		}
-		for _, block := range guideBlock.FindAllStringSubmatch(text[at[1]:end], -1) {
-			g[[2]string{text[at[2]:at[3]], block[1]}] += block[2]
-		}
-	}
-	return g
+	return pages{g}
 }
 
 // code returns what a section has in a language.
-func (g guide) code(t *testing.T, section, language string) string {
+func (p pages) code(t *testing.T, section, language string) string {
 	t.Helper()
-	code := g[[2]string{section, language}]
-	if code == "" {
-		t.Fatalf("the guide has no %s in its section %q", language, section)
-	}
+	code, err := p.Code(section, language)
+	must(t, err)
 	return code
 }
 
 // commands returns what a section has to type in.
-func (g guide) commands(t *testing.T, section string) []string {
+func (p pages) commands(t *testing.T, section string) []string {
 	t.Helper()
-	var all []string
-	// A backslash or a pipe at the end of a line: there is more of the command.
-	code := strings.NewReplacer("\\\n", "", "|\n", "|").Replace(g.code(t, section, "console"))
-	for line := range strings.Lines(code) {
-		if command, ok := strings.CutPrefix(line, "$ "); ok {
-			all = append(all, strings.TrimSpace(command))
-		}
-	}
+	all, err := p.Commands(section)
+	must(t, err)
 	return all
 }
 

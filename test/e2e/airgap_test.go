@@ -95,7 +95,7 @@ func TestAirGap(t *testing.T) {
 
 // startInside starts the suite's KSIT anew as the guide starts it, for the time of
 // the test, and returns the directory of charts, which is empty.
-func startInside(t *testing.T, guide guide, inside *strings.Replacer, ca *bed.CertFiles, internet *internet) (charts string) {
+func startInside(t *testing.T, guide pages, inside *strings.Replacer, ca *bed.CertFiles, internet *internet) (charts string) {
 	t.Helper()
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "rewrites.yaml"), []byte(inside.Replace(guide.code(t, "The table of rewrites", "yaml"))), 0o600))
@@ -131,7 +131,7 @@ func startInside(t *testing.T, guide guide, inside *strings.Replacer, ca *bed.Ce
 // checkImages looks at what runs, with the command of the guide, and at the hooks
 // that ran: all images are those of the registry inside, and those of Argo CD are
 // on the list that the guide has one make.
-func checkImages(t *testing.T, guide guide, sh *shell, target *bed.Cluster, listed string) {
+func checkImages(t *testing.T, guide pages, sh *shell, target *bed.Cluster, listed string) {
 	t.Helper()
 	const internal = "registry.internal/"
 	commands := guide.commands(t, "Start")

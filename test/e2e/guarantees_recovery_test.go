@@ -51,6 +51,7 @@ func TestStuckPendingReleaseIsRecovered(t *testing.T) {
 // TestLeftHookIsReplaced finds the Job of a hook that its chart has deleted only
 // when it succeeds, as a process leaves it that is killed before that.
 func TestLeftHookIsReplaced(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t, "one")
 	target := s.bed.Targets[0]
 	kubectl(t, generic(ns, "hooked", "hooks", "1.0.0", []string{"one"}, ""), "apply", "-f", "-")

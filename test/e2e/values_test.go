@@ -17,6 +17,7 @@ import (
 // TestValuesFromElsewhere takes values from a ConfigMap and a Secret, per
 // target: a change of either upgrades, and what is secret is shown nowhere.
 func TestValuesFromElsewhere(t *testing.T) {
+	t.Parallel()
 	const secret = "hunter2-very-secret"
 	ns := namespace(t, "one", "two")
 	kubectl(t, "", "create", "configmap", "shared", "-n", ns, "--from-literal=values.yaml=where: ${target.clusterName}\ntier: ${target.labels[?'tier'].orValue('none')}\nreplicaCount: 1")

@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	apiserveradmission "k8s.io/apiserver/pkg/admission"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/egressselector"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -23,6 +26,8 @@ import (
 
 	"ksit.io/ksit/pkg/admission"
 	"ksit.io/ksit/pkg/apiserver"
+	"ksit.io/ksit/pkg/etcd/endpoint"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 const (
@@ -40,8 +45,12 @@ type APIServer struct {
 	// ServerRun bounds requests and paces the shutdown.
 	ServerRun *genericoptions.ServerRunOptions
 	// Recommended is serving, authentication, authorization, audit, admission,
-	// storage, tracing, and the host cluster.
+	// storage, and the host cluster.
 	Recommended *genericoptions.RecommendedOptions
+	// Tracing says where spans go.
+	Tracing *Tracing
+	// Service is what the process is called in its traces.
+	Service string
 	// TargetProxy bounds what is passed on to targets.
 	TargetProxy *TargetProxy
 	// Serving is the Secret with the certificate to serve with, if any.
@@ -50,6 +59,8 @@ type APIServer struct {
 	registry basecompatibility.ComponentGlobalsRegistry
 	// etcdFollows is whether somebody sets the etcd servers after Validate.
 	etcdFollows bool
+	// etcdDial reaches etcd, where it is not to be reached as the flags say.
+	etcdDial utilnet.DialFunc
 }
 
 // NewAPIServer returns the defaults. The registry holds feature gates and
@@ -59,6 +70,8 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 		ServerRun: genericoptions.NewServerRunOptionsForComponent(basecompatibility.DefaultKubeComponent, registry),
 		// The codec is left out: storage has one for each resource.
 		Recommended: genericoptions.NewRecommendedOptions(DefaultStoragePrefix, nil),
+		Tracing:     NewTracing(),
+		Service:     "ksit-apiserver",
 		TargetProxy: NewTargetProxy(),
 		Serving:     NewServingSecret(),
 		registry:    registry,
@@ -68,6 +81,7 @@ func NewAPIServer(registry basecompatibility.ComponentGlobalsRegistry) *APIServe
 	o.ServerRun.ShutdownWatchTerminationGracePeriod = 5 * time.Second
 	o.ServerRun.ShutdownSendRetryAfter = true
 
+	o.Recommended.Traces = nil // Tracing stands in its place.
 	o.Recommended.FeatureGate = registry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
 	o.Recommended.SecureServing.BindPort = defaultSecurePort
 	o.Recommended.SecureServing.ServerCert.PairName = "ksit-apiserver"
@@ -94,7 +108,7 @@ func (o *APIServer) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Recommended.Audit.AddFlags(groups.FlagSet("auditing"))
 	o.Recommended.Features.AddFlags(groups.FlagSet("features"))
 	o.Recommended.EgressSelector.AddFlags(groups.FlagSet("egress selector"))
-	o.Recommended.Traces.AddFlags(groups.FlagSet("traces"))
+	o.Tracing.AddFlags(groups.FlagSet("traces"))
 	o.TargetProxy.AddFlags(groups.FlagSet("targets and sources"))
 
 	kubeconfig := groups.FlagSet("host cluster").Lookup("kubeconfig")
@@ -144,7 +158,7 @@ func (o *APIServer) Validate() error {
 	if run := o.ServerRun; run.ShutdownWatchTerminationGracePeriod == 0 {
 		errs = append(errs, errors.New("--shutdown-watch-termination-grace-period must be over 0: watches would hold up every stop for a minute"))
 	}
-	return errors.Join(append(errs, o.TargetProxy.Validate(), o.Serving.validate(&o.Recommended.SecureServing.ServerCert))...)
+	return errors.Join(append(errs, o.Tracing.Validate(), o.TargetProxy.Validate(), o.Serving.validate(&o.Recommended.SecureServing.ServerCert))...)
 }
 
 // Config turns the options into the configuration of a server. It talks to the
@@ -166,15 +180,59 @@ func (o *APIServer) Config(ctx context.Context) (*apiserver.Config, error) {
 	if err := recommended.ApplyTo(generic); err != nil {
 		return nil, fmt.Errorf("applying options: %w", err)
 	}
+	if err := o.applyTracing(ctx, &generic.Config); err != nil {
+		return nil, err
+	}
 	etcd := *o.Recommended.Etcd
 	etcd.StorageConfig.Transport.TracerProvider = generic.TracerProvider
-	if generic.EgressSelector != nil {
+	switch {
+	case o.etcdDial != nil:
+		etcd.StorageConfig.Transport.EgressLookup = func(egressselector.NetworkContext) (utilnet.DialFunc, error) { return o.etcdDial, nil }
+	case generic.EgressSelector != nil:
 		etcd.StorageConfig.Transport.EgressLookup = generic.EgressSelector.Lookup
 	}
 	if err := apiserver.ApplyStorage(&generic.Config, &etcd, config.Scheme); err != nil {
 		return nil, err
 	}
 	return config, nil
+}
+
+// Etcd is where the flags say that etcd is, for somebody who passes on to it what
+// the server asks. It is false where the server must reach etcd itself: in this
+// process, through an egress selector, or by resource.
+func (o *APIServer) Etcd() (endpoint.Options, bool) {
+	transport := o.Recommended.Etcd.StorageConfig.Transport
+	apart := o.etcdFollows || len(o.Recommended.Etcd.EtcdServersOverrides) > 0 || o.Recommended.EgressSelector.ConfigFile != ""
+	return endpoint.Options{
+		Servers: transport.ServerList, CAFile: transport.TrustedCAFile, CertFile: transport.CertFile, KeyFile: transport.KeyFile,
+	}, !apart
+}
+
+// SetEtcd has the server reach etcd by a dialer, without certificates.
+func (o *APIServer) SetEtcd(server string, dial utilnet.DialFunc) {
+	o.etcdDial = dial
+	transport := &o.Recommended.Etcd.StorageConfig.Transport
+	transport.ServerList = []string{server}
+	transport.TrustedCAFile, transport.CertFile, transport.KeyFile = "", "", ""
+}
+
+// applyTracing has the server trace its requests, and those that the process
+// makes of itself while it carries out something that is traced.
+func (o *APIServer) applyTracing(ctx context.Context, config *genericapiserver.Config) error {
+	var dial utilnet.DialFunc
+	if config.EgressSelector != nil {
+		var err error
+		if dial, err = config.EgressSelector.Lookup(egressselector.ControlPlane.AsNetworkContext()); err != nil {
+			return fmt.Errorf("looking for the way to the collector of traces: %w", err)
+		}
+	}
+	provider, err := o.Tracing.Provider(ctx, o.Service, dial)
+	if err != nil {
+		return err
+	}
+	config.TracerProvider = provider
+	config.LoopbackClientConfig.Wrap(func(next http.RoundTripper) http.RoundTripper { return tracing.Transport("ksit", next) })
+	return nil
 }
 
 func (o *APIServer) disableUnservedAdmission(ctx context.Context) error {

@@ -15,6 +15,9 @@ import (
 type Controllers struct {
 	// Workers is how many Installations are worked on at once.
 	Workers int
+	// SummaryInterval is the time between two lines of the log that say how all
+	// Installations are.
+	SummaryInterval time.Duration
 	// Outbound is how targets and sources are reached.
 	Outbound *Outbound
 }
@@ -22,8 +25,9 @@ type Controllers struct {
 // NewControllers returns the defaults.
 func NewControllers() *Controllers {
 	return &Controllers{
-		Workers:  10,
-		Outbound: NewOutbound(),
+		Workers:         10,
+		SummaryInterval: 5 * time.Minute,
+		Outbound:        NewOutbound(),
 	}
 }
 
@@ -32,6 +36,8 @@ func (o *Controllers) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs := groups.FlagSet("controllers")
 	fs.IntVar(&o.Workers, "workers", o.Workers,
 		"How many installs, upgrades and uninstalls are at work at once, over all targets; half of them at most on one. Those that only wait for what they applied are not counted, and probes have workers of their own.")
+	fs.DurationVar(&o.SummaryInterval, "log-summary-interval", o.SummaryInterval,
+		"How often the log says in one line how many Installations and targets are well, and names the first that are not; 0 for never.")
 	o.Outbound.AddFlags(groups)
 }
 
@@ -40,6 +46,9 @@ func (o *Controllers) Validate() error {
 	var errs []error
 	if o.Workers < 1 || o.Workers > 1000 {
 		errs = append(errs, fmt.Errorf("--workers is %d, it must be from 1 to 1000", o.Workers))
+	}
+	if o.SummaryInterval != 0 && o.SummaryInterval < time.Second {
+		errs = append(errs, fmt.Errorf("--log-summary-interval is %s, it must be at least 1s, or 0 for never", o.SummaryInterval))
 	}
 	return errors.Join(append(errs, o.Outbound.Validate())...)
 }

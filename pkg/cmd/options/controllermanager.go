@@ -26,6 +26,7 @@ type ControllerManager struct {
 	Diagnostics    *Diagnostics
 	// Certificates are those that the leader makes, for all of KSIT.
 	Certificates *Certificates
+	Tracing      *Tracing
 }
 
 // NewControllerManager returns the defaults.
@@ -35,6 +36,7 @@ func NewControllerManager() *ControllerManager {
 		LeaderElection: NewLeaderElection(),
 		Diagnostics:    NewDiagnostics(),
 		Certificates:   NewCertificates(),
+		Tracing:        NewTracing(),
 	}
 }
 
@@ -49,6 +51,7 @@ func (o *ControllerManager) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.LeaderElection.AddFlags(groups)
 	o.Diagnostics.AddFlags(groups)
 	o.Certificates.AddFlags(groups)
+	o.Tracing.AddFlags(groups.FlagSet("traces"))
 }
 
 // Complete fills in what follows from other options.
@@ -61,7 +64,8 @@ func (o *ControllerManager) Complete() error {
 
 // Validate returns everything that is wrong with the options.
 func (o *ControllerManager) Validate() error {
-	return errors.Join(o.Controllers.Validate(), o.LeaderElection.Validate(), o.Diagnostics.Validate(), o.Certificates.Validate(o.Diagnostics.Serving))
+	return errors.Join(o.Controllers.Validate(), o.LeaderElection.Validate(), o.Diagnostics.Validate(), o.Tracing.Validate(),
+		o.Certificates.Validate(o.Diagnostics.Serving))
 }
 
 // Diagnostics are the options of the endpoint for metrics, health and profiles.
@@ -70,6 +74,10 @@ type Diagnostics struct {
 	BindAddress string
 	// Serving is the Secret with the certificate to serve with, if any.
 	Serving *ServingSecret
+	// Profiling serves /debug/pprof, and ContentionProfiling has the runtime
+	// gather where goroutines wait for each other.
+	Profiling, ContentionProfiling bool
+
 	serving *genericoptions.SecureServingOptions
 	authn   *genericoptions.DelegatingAuthenticationOptions
 	authz   *genericoptions.DelegatingAuthorizationOptions
@@ -80,6 +88,7 @@ func NewDiagnostics() *Diagnostics {
 	o := &Diagnostics{
 		BindAddress: ":8444",
 		Serving:     NewServingSecret(),
+		Profiling:   true,
 		serving:     genericoptions.NewSecureServingOptions(),
 		authn:       genericoptions.NewDelegatingAuthenticationOptions(),
 		authz:       genericoptions.NewDelegatingAuthorizationOptions(),
@@ -95,6 +104,10 @@ func (o *Diagnostics) AddFlags(groups *cliflag.NamedFlagSets) {
 	fs.StringVar(&o.BindAddress, "metrics-bind-address", o.BindAddress,
 		"Address, host:port, of the HTTPS endpoint for /metrics, /healthz, /readyz, /livez and /debug/pprof; 0 for none. "+
 			"But for health, the host cluster must allow the caller to get the path.")
+	fs.BoolVar(&o.Profiling, "profiling", o.Profiling,
+		"Serve profiles at /debug/pprof of that endpoint.")
+	fs.BoolVar(&o.ContentionProfiling, "contention-profiling", o.ContentionProfiling,
+		"Gather where goroutines wait, for the profile block; it takes some CPU time. Needs --profiling.")
 	cert := &o.serving.ServerCert.CertKey
 	fs.StringVar(&cert.CertFile, "tls-cert-file", cert.CertFile,
 		"File with the certificate of that endpoint, and its chain. One is made in memory when empty.")
@@ -167,6 +180,8 @@ type DiagnosticsConfig struct {
 	Serving        *genericapiserver.SecureServingInfo
 	Authentication genericapiserver.AuthenticationInfo
 	Authorization  genericapiserver.AuthorizationInfo
+	// Profiling and ContentionProfiling are those of the options.
+	Profiling, ContentionProfiling bool
 }
 
 // ServeWith has the endpoint serve with a certificate that changes.
@@ -177,7 +192,7 @@ func (o *Diagnostics) ServeWith(provider dynamiccertificates.CertKeyContentProvi
 // Config opens the port and connects to the host cluster for authentication and
 // authorization.
 func (o *Diagnostics) Config() (*DiagnosticsConfig, error) {
-	config := &DiagnosticsConfig{}
+	config := &DiagnosticsConfig{Profiling: o.Profiling, ContentionProfiling: o.ContentionProfiling}
 	if err := o.serving.ApplyTo(&config.Serving); err != nil {
 		return nil, fmt.Errorf("serving diagnostics on %s: %w", o.BindAddress, err)
 	}

@@ -19,15 +19,21 @@ type Server struct {
 	Controllers *Controllers
 	// Certificates are those that KSIT makes for itself.
 	Certificates *Certificates
+	// LeaderElection has controllers of several processes on one etcd take turns. The
+	// embedded one has one process by its nature.
+	LeaderElection *LeaderElection
 }
 
 // NewServer returns the defaults.
 func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
+	api := NewAPIServer(registry)
+	api.Service = "ksit-server"
 	return &Server{
-		API:          NewAPIServer(registry),
-		Etcd:         NewEmbeddedEtcd(),
-		Controllers:  NewControllers(),
-		Certificates: NewCertificates(),
+		API:            api,
+		Etcd:           NewEmbeddedEtcd(),
+		Controllers:    NewControllers(),
+		Certificates:   NewCertificates(),
+		LeaderElection: NewLeaderElection(),
 	}
 }
 
@@ -35,6 +41,9 @@ func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
 func (o *Server) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Etcd.AddFlags(groups)
 	o.Controllers.AddFlags(groups)
+	o.LeaderElection.AddFlags(groups)
+	groups.FlagSet("leader election").Lookup("leader-elect").Usage =
+		"With --etcd-servers, run the controllers only while holding the Lease " + LeaseName + " of the host cluster."
 	o.API.AddFlags(groups)
 	o.Certificates.AddFlags(groups)
 	groups.FlagSet("etcd").Lookup("etcd-servers").Usage =
@@ -68,6 +77,8 @@ func (o *Server) Validate() error {
 	errs := []error{o.API.Validate(), o.Controllers.Validate(), o.Certificates.Validate(o.API.Serving)}
 	if o.UsesEmbeddedEtcd() {
 		errs = append(errs, o.Etcd.Validate())
+	} else {
+		errs = append(errs, o.LeaderElection.Validate())
 	}
 	return errors.Join(errs...)
 }

@@ -42,6 +42,7 @@ func (c *Controller) bringBack(ctx context.Context, o observed, waiting func()) 
 	req := c.request(begun, o.target)
 	req.Waiting = waiting
 	req.To = &installer.Revision{Release: asked.Release, Number: asked.Revision}
+	req.Hold = &v1alpha1.Hold{Digest: o.digest, RequestedBy: operation.RequestedBy, Since: operation.StartedAt}
 	timed, cancel := context.WithTimeout(ctx, req.Timeout+grace)
 	defer cancel()
 	var result installer.Result
@@ -84,7 +85,7 @@ func (c *Controller) broughtBack(ctx context.Context, o observed, i *v1alpha1.In
 		status.Remove(&st.Conditions, v1alpha1.ConditionRemediated)
 		status.Remove(&st.Conditions, v1alpha1.ConditionDrifted)
 	})
-	operation.log(ctx, i, "releases", releaseNames(result.Releases), "requestedBy", operation.RequestedBy)
+	operation.succeeded(ctx, i, "releases", releaseNames(result.Releases), "revision", operation.Revision)
 	c.say(i, "rollback: %s", operation.Message)
 	if result.Changed {
 		c.say(i, "nothing else is installed until the spec changes or a reconcile is asked for")
@@ -118,7 +119,7 @@ func (c *Controller) notBroughtBack(ctx context.Context, o observed, i *v1alpha1
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, string(reason), operation.Message)
 		setCondition(i, v1alpha1.ConditionStalled, metav1.ConditionTrue, string(reason), st.Message)
 	})
-	operation.log(ctx, i, "reason", reason, "err", operation.Message, "requestedBy", operation.RequestedBy)
+	operation.failed(ctx, i, string(reason), nil, "releases", releaseNames(result.Releases), "revision", operation.Revision)
 	c.say(i, "rollback failed: %s: %s", reason, operation.Message)
 	c.Events.Eventf(i, nil, "Warning", string(reason), string(operation.Type), "%s", operation.Message)
 	return err

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -57,6 +58,8 @@ type Controller struct {
 	Events        events.EventRecorder
 	Metrics       Metrics
 	Log           Log
+	// Traces begins the spans of operations; nil for none.
+	Traces trace.TracerProvider
 	// Probe has an Installation reconciled after a while, Work has it handed
 	// to Operate.
 	Probe func(types.NamespacedName, time.Duration)
@@ -171,6 +174,8 @@ func (c *Controller) operate(ctx context.Context, key types.NamespacedName, rele
 	lookAfter := time.Duration(0)
 	defer func() { c.Probe(key, lookAfter) }()
 	defer op.end()
+	opCtx, span := c.trace(opCtx, o)
+	defer span.End()
 	waiting := func() {
 		op.wait()
 		release()
@@ -231,12 +236,16 @@ func (c *Controller) observe(ctx context.Context, installation *v1alpha1.Install
 
 func (c *Controller) disable(ctx context.Context, installation *v1alpha1.Installation) error {
 	const message = "spec.enabled is false: nothing is installed or probed, and what is installed stays"
-	return c.write(ctx, installation, func(i *v1alpha1.Installation) {
+	written, err := status.Write(ctx, c.Client.Installations(installation.Namespace), installation, func(i *v1alpha1.Installation) {
 		i.Status.ObservedGeneration = installation.Generation
 		drop(i, asked(installation), "spec.enabled became false before it began", time.Now())
 		i.Status.Phase, i.Status.Message = v1alpha1.PhaseDisabled, message
 		setCondition(i, v1alpha1.ConditionReady, metav1.ConditionFalse, "Disabled", message)
 	})
+	if err == nil {
+		answered(ctx, installation, written)
+	}
+	return err
 }
 
 // wait says what an Installation waits for.

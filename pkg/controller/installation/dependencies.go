@@ -25,15 +25,10 @@ func (c *Controller) blockedBy(i *v1alpha1.Installation) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("reading Installation %s/%s: %w", i.Namespace, name, err)
 		}
-		if !isReady(other) {
+		if !other.Runs() {
 			return fmt.Sprintf("waits for Integration %s to be Running on target %s: it is %s",
 				dependency.Name, i.TargetName(), orPending(other.Status.Phase)), nil
 		}
 	}
 	return "", nil
-}
-
-// isReady tells whether an Installation runs what its spec asks for.
-func isReady(i *v1alpha1.Installation) bool {
-	return i.DeletionTimestamp == nil && i.Status.Phase == v1alpha1.PhaseRunning && i.Status.ObservedGeneration == i.Generation
 }

@@ -177,7 +177,11 @@ func (c *Controller) correct(ctx context.Context, o observed) error {
 		}
 		c.Events.Eventf(begun, nil, "Normal", reasonCorrected, string(operation.Type), "%s", operation.Message)
 	}
-	operation.log(ctx, begun, "objects", corrected.Total, "err", operation.Message)
+	if operation.Outcome == v1alpha1.OperationFailed {
+		operation.failed(ctx, begun, reasonCannotCorrect, nil, "objects", corrected.Total)
+	} else {
+		operation.succeeded(ctx, begun, "objects", corrected.Total)
+	}
 	c.say(begun, "drift: %s", operation.Message)
 	return c.write(ctx, begun, func(i *v1alpha1.Installation) {
 		recordOperation(&i.Status, operation)

@@ -38,6 +38,12 @@ func (c *Controller) install(ctx context.Context, o observed, waiting func()) er
 		return errors.Join(errSourcesMoved, c.wait(ctx, o.installation, decision{phase: orPending(o.installation.Status.Phase), reason: "SourcesChanged",
 			message: "the ConfigMaps or Secrets that autoInstall refers to have changed: it waits for its turn to install them"}))
 	}
+	if isUnknown(o.installation) && prepareErr == nil {
+		var held bool
+		if held, prepareErr = c.takeUpHold(ctx, o, connection, req); held {
+			return prepareErr
+		}
+	}
 	operation := newRecord(o, operationType(o.installation), c.requestedBy(o.installation))
 	if request := asked(o.installation); request != nil {
 		operation.ID = request.ID
@@ -137,7 +143,7 @@ func (c *Controller) succeeded(ctx context.Context, o observed, i *v1alpha1.Inst
 		status.Remove(&st.Conditions, v1alpha1.ConditionDrifted)
 	})
 	c.Metrics.InstallSucceeded(string(i.Spec.Type), string(methodOf(i)))
-	operation.log(ctx, i, "releases", releaseNames(result.Releases), "changed", result.Changed)
+	operation.succeeded(ctx, i, "releases", releaseNames(result.Releases), "changed", result.Changed)
 	c.say(i, "%s succeeded, %s: %v", operation.Type, operation.Message, releaseNames(result.Releases))
 	if result.Changed {
 		c.Events.Eventf(i, nil, "Normal", done(operation.Type), string(operation.Type), "%s: %v", done(operation.Type), releaseNames(result.Releases))
@@ -170,7 +176,7 @@ func (c *Controller) failed(ctx context.Context, o observed, i *v1alpha1.Install
 		}
 	})
 	c.Metrics.InstallFailed(string(i.Spec.Type), string(methodOf(i)), string(reason))
-	operation.log(ctx, i, "reason", reason, "err", operation.Message, "attempt", f.failures, "nextRetry", f.next)
+	operation.failed(ctx, i, string(reason), f.next, "releases", releaseNames(result.Releases))
 	c.say(i, "%s failed: %s: %s", operation.Type, reason, f.message(operation.Message))
 	c.Events.Eventf(i, nil, "Warning", string(reason), string(operation.Type), "%s", operation.Message)
 	if f.spent {

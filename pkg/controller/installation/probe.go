@@ -15,6 +15,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/pace"
+	"ksit.io/ksit/pkg/controller/report"
 	"ksit.io/ksit/pkg/controller/status"
 	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
@@ -105,8 +106,10 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 	if d.rolledBack != "" {
 		v.rolledBack(d.rolledBack)
 	}
-	before, overtaken := i.Status.Phase, false
+	var before v1alpha1.Phase
+	overtaken := false
 	written, err := status.Write(ctx, c.Client.Installations(i.Namespace), i, func(i *v1alpha1.Installation) {
+		before = i.Status.Phase
 		overtaken = v.record(i, o.installation, report, d.failing)
 	})
 	if err != nil || written == nil {
@@ -115,8 +118,9 @@ func (c *Controller) probe(ctx context.Context, o observed, d decision) (time.Du
 	if overtaken {
 		return settle, nil
 	}
+	answered(ctx, i, written)
 	if v.phase != before && !d.failing {
-		c.announce(i, v)
+		c.announce(ctx, i, v, before)
 	}
 	if !d.failing && !v.held && (v.phase == v1alpha1.PhaseInstalling || v.phase == v1alpha1.PhaseUpgrading) {
 		return probeWhileStarting, nil
@@ -305,10 +309,16 @@ func describe(kind, namespace, name string) string {
 	return kind + " " + namespace + "/" + name
 }
 
-func (c *Controller) announce(i *v1alpha1.Installation, v verdict) {
+func (c *Controller) announce(ctx context.Context, i *v1alpha1.Installation, v verdict, before v1alpha1.Phase) {
 	kind := "Normal"
-	if v.phase == v1alpha1.PhaseDegraded {
+	fields := []any{"integration", i.Spec.Integration, "namespace", i.Namespace, "target", i.TargetName(), "type", string(i.Spec.Type),
+		"phase", string(v.phase), "before", string(before)}
+	switch v.phase {
+	case v1alpha1.PhaseRunning:
+		report.Good(ctx, "Installation is healthy", fields...)
+	case v1alpha1.PhaseDegraded:
 		kind = "Warning"
+		report.Bad(ctx, status.Shorten(v.message, status.MaxMessage), "Installation is not healthy", fields...)
 	}
 	c.say(i, "%s: %s", v.phase, v.message)
 	c.Events.Eventf(i, nil, kind, string(v.phase), "Probe", "%s", status.Shorten(v.message, status.MaxMessage))

@@ -21,12 +21,18 @@ import (
 // ended.
 const lastWords = 5 * time.Second
 
-// operationRecord is an operation on its way to the status.
-type operationRecord struct{ v1alpha1.Operation }
+// operationRecord is an operation on its way to the status and to the log.
+type operationRecord struct {
+	v1alpha1.Operation
+	// began is StartedAt to the point, and attempt counts how often the same was
+	// tried, this time included.
+	began   time.Time
+	attempt int32
+}
 
 // newRecord is an operation that begins.
 func newRecord(o observed, kind v1alpha1.OperationType, by string) *operationRecord {
-	return &operationRecord{v1alpha1.Operation{
+	return &operationRecord{began: o.now, attempt: 1, Operation: v1alpha1.Operation{
 		Type:        kind,
 		Outcome:     v1alpha1.OperationRunning,
 		StartedAt:   metav1.NewTime(o.now.Truncate(time.Second)),
@@ -59,12 +65,6 @@ func (r *operationRecord) subject(i *v1alpha1.Installation) string {
 	}
 }
 
-// log is the one line that is logged when an operation has ended.
-func (r *operationRecord) log(ctx context.Context, i *v1alpha1.Installation, more ...any) {
-	klog.FromContext(ctx).Info("Operation ended", append([]any{"operation", r.Type, "outcome", r.Outcome,
-		"integration", i.Spec.Integration, "target", i.TargetName(), "duration", r.FinishedAt.Sub(r.StartedAt.Time)}, more...)...)
-}
-
 // begin enters an operation that begins. It is recorded before the first request
 // to the target: should this process be killed, its successor, and an
 // uninstall, know that there may be something. It returns nil for an
@@ -83,7 +83,14 @@ func (c *Controller) enter(ctx context.Context, o observed, record *operationRec
 	if err != nil || begun == nil {
 		return nil, err
 	}
-	klog.FromContext(ctx).Info("Operation began", "operation", record.Type, "integration", begun.Spec.Integration, "target", begun.TargetName(), "requestedBy", record.RequestedBy)
+	switch {
+	case record.Type == v1alpha1.OperationCorrect, record.Type == v1alpha1.OperationRollback && record.ID != "":
+		// What failed before was something else.
+	default:
+		record.attempt = begun.Status.Failures + 1
+	}
+	record.traceBegin(ctx)
+	klog.FromContext(ctx).V(1).Info("Operation began", "operation", record.Type, "integration", begun.Spec.Integration, "target", begun.TargetName(), "requestedBy", record.RequestedBy)
 	if hold := o.installation.Status.Hold; hold != nil && begun.Status.Hold == nil {
 		c.say(begun, "the rollback to revision %d by %s no longer holds", hold.Revision, hold.RequestedBy)
 	}
@@ -143,9 +150,14 @@ func (c *Controller) interrupted(ctx context.Context, i *v1alpha1.Installation, 
 	}
 	why := context.Cause(ctx)
 	if !errors.Is(why, errSuperseded) && !errors.Is(why, errTargetLost) {
+		record.wasCutShort(ctx, i, "ProcessStops", errors.New("the process stops: its successor takes up what is left"))
 		return true, ctx.Err()
 	}
-	klog.FromContext(ctx).Info("Operation was cut short", "why", why, "operation", record.Type, "integration", i.Spec.Integration, "target", i.TargetName())
+	reason := "Superseded"
+	if errors.Is(why, errTargetLost) {
+		reason = reasonTargetNotReady
+	}
+	record.wasCutShort(ctx, i, reason, why)
 	c.say(i, "%s is cut short: %v", record.Type, why)
 	if result.Releases == nil {
 		return true, nil

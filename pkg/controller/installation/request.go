@@ -8,8 +8,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/catalog"
@@ -110,6 +113,15 @@ func digestOf(i *v1alpha1.Installation, target *v1alpha1.IntegrationTarget) stri
 		}
 		if helm.TemplateValues && target != nil {
 			facts := request(i, target).Target
+			// What kubectl keeps for itself says nothing of the cluster, and changes
+			// with every way in which the target is written.
+			if _, kept := facts.Annotations[corev1.LastAppliedConfigAnnotation]; kept {
+				facts.Annotations = maps.Clone(facts.Annotations)
+				delete(facts.Annotations, corev1.LastAppliedConfigAnnotation)
+			}
+			if len(facts.Annotations) == 0 {
+				facts.Annotations = nil
+			}
 			covered.Target = &facts
 		}
 	}

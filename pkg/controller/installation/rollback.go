@@ -59,7 +59,7 @@ func (c *Controller) rolledBack(ctx context.Context, i *v1alpha1.Installation, o
 		setCondition(i, v1alpha1.ConditionRemediated, metav1.ConditionTrue, reasonRolledBack, operation.Message)
 		setCondition(i, v1alpha1.ConditionStalled, metav1.ConditionTrue, reasonRetriesSpent, st.Message)
 	})
-	operation.log(ctx, i, "releases", releaseNames(result.Releases))
+	operation.succeeded(ctx, i, "releases", releaseNames(result.Releases))
 	c.say(i, "rollback after the spent retries: %s", operation.Message)
 	c.Events.Eventf(i, nil, "Warning", reasonRolledBack, string(operation.Type), "%s", operation.Message)
 	return err
@@ -96,7 +96,11 @@ func (c *Controller) notRolledBack(ctx context.Context, i *v1alpha1.Installation
 			setCondition(i, v1alpha1.ConditionStalled, metav1.ConditionTrue, string(reason), st.Message)
 		}
 	})
-	operation.log(ctx, i, "reason", reason, "err", operation.Message)
+	retry := &next
+	if final {
+		retry = nil
+	}
+	operation.failed(ctx, i, string(reason), retry, "releases", releaseNames(result.Releases))
 	c.say(i, "rollback after the spent retries failed: %s: %s", reason, operation.Message)
 	c.Events.Eventf(i, nil, "Warning", string(reason), string(operation.Type), "%s", operation.Message)
 	return err

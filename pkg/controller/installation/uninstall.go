@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
@@ -65,6 +64,8 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 	if err != nil || begun == nil {
 		return err
 	}
+	operation.attempt = begun.Status.Failures + 1
+	operation.traceBegin(ctx)
 	c.say(begun, "%s begins, asked for by %s: %v", operation.Type, operation.RequestedBy, releaseNames(begun.Status.Releases))
 	timed, cancel := context.WithTimeout(ctx, way.timeout)
 	defer cancel()
@@ -72,12 +73,13 @@ func (c *Controller) leave(ctx context.Context, o observed, way departure) error
 	if failure == nil {
 		failure = way.do(timed, connection, begun)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if interrupted, err := c.interrupted(ctx, begun, operation, installer.Result{}); interrupted {
+		return err
 	}
+	operation.end()
 	if failure == nil {
-		klog.FromContext(ctx).Info("Left the target", "outcome", way.reason, "integration", begun.Spec.Integration, "target", begun.TargetName(),
-			"releases", releaseNames(begun.Status.Releases), "duration", time.Since(o.now).Round(time.Millisecond))
+		operation.Outcome, operation.Message = v1alpha1.OperationSucceeded, way.message
+		operation.succeeded(ctx, begun, "releases", releaseNames(begun.Status.Releases), "left", way.reason)
 		return c.release(ctx, begun, decision{reason: way.reason, message: way.message})
 	}
 	return c.leavingFailed(ctx, begun, operation, failure)
@@ -108,12 +110,10 @@ func (c *Controller) leavingFailed(ctx context.Context, i *v1alpha1.Installation
 	}
 	failures := i.Status.Failures + 1
 	retry := time.Now().Add(retryAfter(failures, false))
-	klog.FromContext(ctx).Info("Could not leave the target", "integration", i.Spec.Integration, "target", i.TargetName(),
-		"reason", reason, "err", message, "attempt", failures, "nextRetry", retry)
 	c.Events.Eventf(i, nil, "Warning", string(reason), "Uninstall", "%s", message)
 	c.say(i, "uninstall failed: %s: %s; the next attempt is at %s", reason, message, retry.UTC().Format("15:04:05 MST"))
-	operation.end()
 	operation.Outcome, operation.Message = v1alpha1.OperationFailed, message
+	operation.failed(ctx, i, string(reason), &metav1.Time{Time: retry}, "releases", releaseNames(i.Status.Releases))
 	return c.write(ctx, i, func(i *v1alpha1.Installation) {
 		recordOperation(&i.Status, operation)
 		i.Status.Failures = failures

@@ -34,6 +34,9 @@ const anyKubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"c",
 type scripted struct {
 	applyErr, rollbackErr error
 	applies, rollbacks    atomic.Int32
+	// held and heldErr are what Held answers.
+	held    *v1alpha1.Hold
+	heldErr error
 	// during, if set, is called in a rollback.
 	during func(context.Context) error
 }
@@ -65,6 +68,10 @@ func (s *scripted) Rollback(ctx context.Context, _ *cluster.Connection, req inst
 // Objects cannot tell: that has nothing probed, which would need a target.
 func (s *scripted) Objects(context.Context, *cluster.Connection, []v1alpha1.ReleaseStatus) (object.ObjMetadataSet, error) {
 	return nil, installer.Errorf(installer.ReasonTargetUnreachable, "not asked")
+}
+
+func (s *scripted) Held(context.Context, *cluster.Connection, installer.Request) (*v1alpha1.Hold, []v1alpha1.ReleaseStatus, error) {
+	return s.held, []v1alpha1.ReleaseStatus{{Name: "app", Namespace: "app", Version: "1.0.0"}}, s.heldErr
 }
 
 func (s *scripted) Uninstall(context.Context, *cluster.Connection, installer.Removal) error {
@@ -104,6 +111,7 @@ func (l *linesSaid) Say(_ types.NamespacedName, line string) { l.lines = append(
 // simulation runs the controller over one Installation in simulated time.
 type simulation struct {
 	t          *testing.T
+	ctx        context.Context
 	controller *Controller
 	installer  *scripted
 	objects    cache.Indexer
@@ -116,7 +124,7 @@ type simulation struct {
 // simulate begins with an Installation that has nothing installed yet.
 func simulate(t *testing.T) *simulation {
 	s := &simulation{
-		t: t, installer: &scripted{}, key: types.NamespacedName{Namespace: "ns", Name: "app.one"},
+		t: t, ctx: t.Context(), installer: &scripted{}, key: types.NamespacedName{Namespace: "ns", Name: "app.one"},
 		objects: cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{}),
 	}
 	start := upToDate(fresh).installation
@@ -158,12 +166,12 @@ func (s *simulation) run(d time.Duration) {
 			s.t.Fatal(err)
 		}
 		s.work = false
-		after, err := s.controller.Reconcile(s.t.Context(), s.key)
+		after, err := s.controller.Reconcile(s.ctx, s.key)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		if s.work {
-			if after, err = s.controller.Operate(s.t.Context(), s.key); err != nil {
+			if after, err = s.controller.Operate(s.ctx, s.key); err != nil {
 				s.t.Fatal(err)
 			}
 			after = s.again

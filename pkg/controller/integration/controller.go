@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,6 +25,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/index"
+	"ksit.io/ksit/pkg/controller/report"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
@@ -43,6 +45,8 @@ type Controller struct {
 	// Access tells who may use which target.
 	Access Access
 	Events events.EventRecorder
+	// Traces begins the spans of what is written to Installations; nil for none.
+	Traces trace.TracerProvider
 
 	digests  digests
 	writes   writes
@@ -132,8 +136,10 @@ func (c *Controller) installationsOf(integration *v1alpha1.Integration) (install
 // report writes the status of the Integration, and an event when its phase
 // changed.
 func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integration, wanted selection, installations map[string]*v1alpha1.Installation, progress progress) error {
-	before := integration.Status.Phase
+	var before v1alpha1.Phase
 	written, err := status.Write(ctx, c.Client.Integrations(integration.Namespace), integration, func(i *v1alpha1.Integration) {
+		// The cache may lag: what is stored says whether this is news.
+		before = i.Status.Phase
 		aggregate(i, wanted, slices.Collect(maps.Values(installations)), progress)
 	})
 	if err != nil || written == nil {
@@ -146,8 +152,25 @@ func (c *Controller) report(ctx context.Context, integration *v1alpha1.Integrati
 			kind = "Warning"
 		}
 		c.Events.Eventf(written, nil, kind, string(after), "Reconcile", "%s", status.Shorten(written.Status.Message, status.MaxMessage))
+		logPhase(ctx, before, written)
 	}
 	return nil
+}
+
+// logPhase says that the phase of an Integration changed.
+func logPhase(ctx context.Context, before v1alpha1.Phase, integration *v1alpha1.Integration) {
+	s := &integration.Status
+	fields := []any{"integration", integration.Name, "namespace", integration.Namespace, "type", string(integration.Spec.Type),
+		"phase", string(s.Phase), "before", string(before), "targets", s.Targets, "healthy", s.Healthy, "failed", s.Failed}
+	message := status.Shorten(s.Message, status.MaxMessage)
+	switch {
+	case s.Phase == v1alpha1.PhaseRunning:
+		report.Good(ctx, "Integration is "+string(s.Phase), append(fields, "message", message)...)
+	case s.Phase == v1alpha1.PhaseFailed, s.Phase == v1alpha1.PhaseDegraded, s.Phase == v1alpha1.PhaseUnknown:
+		report.Bad(ctx, message, "Integration is "+string(s.Phase), fields...)
+	default:
+		report.Plain(ctx, "Integration is "+string(s.Phase), append(fields, "message", message)...)
+	}
 }
 
 // soonest returns the shorter of two times, of which 0 is never.

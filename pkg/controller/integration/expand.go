@@ -17,6 +17,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/finalizer"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // leftOver is when an Integration that goes is looked at again, should an
@@ -64,12 +65,14 @@ func (c *Controller) ensure(ctx context.Context, integration *v1alpha1.Integrati
 			// What the version stands for comes in a moment; all else need not wait.
 			spec = keepWhatRuns(spec, existing.Spec)
 		}
-		return c.update(ctx, existing, spec)
+		return c.update(ctx, integration, existing, spec)
 	}
 	if progress.resolving {
 		return nil, nil
 	}
 	made := newInstallation(integration, spec)
+	ctx, span := c.trace(ctx, integration, made, tracing.Caused)
+	defer span.End()
 	created, err := c.Client.Installations(integration.Namespace).Create(ctx, made, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		// Either the cache lags, and its event brings us back, or the one
@@ -89,7 +92,7 @@ func (c *Controller) ensure(ctx context.Context, integration *v1alpha1.Integrati
 func (c *Controller) leave(ctx context.Context, integration *v1alpha1.Integration, wanted selection, installation *v1alpha1.Installation) (*v1alpha1.Installation, error) {
 	target := installation.TargetName()
 	spec := keepWhatRuns(installationSpec(integration, target), installation.Spec)
-	updated, err := c.update(ctx, installation, spec)
+	updated, err := c.update(ctx, integration, installation, spec)
 	if err != nil || updated.DeletionTimestamp != nil {
 		return updated, err
 	}
@@ -120,12 +123,14 @@ func (c *Controller) keeps(integration *v1alpha1.Integration, wanted selection, 
 	return there == nil, err
 }
 
-func (c *Controller) update(ctx context.Context, existing *v1alpha1.Installation, spec v1alpha1.InstallationSpec) (*v1alpha1.Installation, error) {
+func (c *Controller) update(ctx context.Context, integration *v1alpha1.Integration, existing *v1alpha1.Installation, spec v1alpha1.InstallationSpec) (*v1alpha1.Installation, error) {
 	if equality.Semantic.DeepEqual(existing.Spec, spec) {
 		return existing, nil
 	}
 	changed := existing.DeepCopy()
 	changed.Spec = spec
+	ctx, span := c.trace(ctx, integration, changed, causeOf(existing.Spec, spec))
+	defer span.End()
 	updated, err := c.Client.Installations(existing.Namespace).Update(ctx, changed, metav1.UpdateOptions{})
 	if err != nil {
 		return existing, ignoreGone(err, "updating Installation %s/%s", existing.Namespace, existing.Name)
@@ -148,7 +153,7 @@ func (c *Controller) finish(ctx context.Context, integration *v1alpha1.Integrati
 	}
 	var failed error
 	for target, installation := range existing {
-		updated, err := c.update(ctx, installation, keepWhatRuns(installationSpec(integration, target), installation.Spec))
+		updated, err := c.update(ctx, integration, installation, keepWhatRuns(installationSpec(integration, target), installation.Spec))
 		existing[target] = updated
 		if err == nil && updated.DeletionTimestamp == nil {
 			err = c.delete(ctx, updated)

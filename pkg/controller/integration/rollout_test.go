@@ -92,8 +92,48 @@ func TestFirstInstallsTakeTurns(t *testing.T) {
 	w.expectTargets(w.hasVersion("1.1.0"), "a", "b")
 }
 
+// comesFirst is the Installation of another Integration on a target.
+func comesFirst(target string, phase v1alpha1.Phase) *v1alpha1.Installation {
+	return &v1alpha1.Installation{
+		ObjectMeta: metav1.ObjectMeta{Namespace: integration().Namespace, Name: "cert-manager." + target},
+		Spec: v1alpha1.InstallationSpec{Integration: "cert-manager", Target: target,
+			AutoInstall: &v1alpha1.AutoInstall{HelmConfig: &v1alpha1.HelmConfig{Version: "9.9.9"}}},
+		Status: v1alpha1.InstallationStatus{Phase: phase},
+	}
+}
+
+// TestADependencyHoldsNoSlot has a change pass by a cluster on which another
+// Integration must run first, and come to it when that runs.
+func TestADependencyHoldsNoSlot(t *testing.T) {
+	w := running(t, "a", "b", "c")
+	w.add(comesFirst("b", v1alpha1.PhaseRunning))
+	w.add(comesFirst("c", v1alpha1.PhaseInstalling))
+	w.change(func(i *v1alpha1.Integration) {
+		version("2.0.0")(i)
+		i.Spec.DependsOn = []v1alpha1.IntegrationDependency{{Name: "cert-manager"}}
+	})
+	w.reconcile()
+	w.expectTargets(w.hasVersion("2.0.0"), "b")
+	for _, target := range []string{"a", "c"} {
+		if waits := w.installation(target).Spec.WaitsFor; !strings.Contains(waits, "spec.dependsOn") {
+			t.Errorf("%s waits for %q", target, waits)
+		}
+	}
+	w.ends("b", v1alpha1.PhaseRunning)
+	w.reconcile()
+	w.expectTargets(w.hasVersion("2.0.0"), "b")
+	w.expectStatus(v1alpha1.PhaseUpgrading, 1, "1 of 3 clusters updated; the others wait for what they depend on")
+
+	w.add(comesFirst("a", v1alpha1.PhaseRunning))
+	w.reconcile()
+	w.expectTargets(w.hasVersion("2.0.0"), "a", "b")
+}
+
 func TestWhoWaitsKeepsWhatItRuns(t *testing.T) {
 	w := running(t, "a", "b", "c")
+	for _, target := range []string{"a", "b", "c"} {
+		w.add(comesFirst(target, v1alpha1.PhaseRunning))
+	}
 	w.change(func(i *v1alpha1.Integration) {
 		version("2.0.0")(i)
 		i.Spec.Config = map[string]string{"namespace": "other"}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/controller/rollout"
@@ -43,6 +44,10 @@ func (c *Controller) progress(integration *v1alpha1.Integration, wanted selectio
 		how = how.DeepCopy()
 		how.Paused = true
 	}
+	open, err := c.open(integration)
+	if err != nil {
+		return p, err
+	}
 	targets := make([]rollout.Target, 0, len(wanted.targets))
 	for _, name := range wanted.targets {
 		target, err := c.target(integration, name)
@@ -52,12 +57,34 @@ func (c *Controller) progress(integration *v1alpha1.Integration, wanted selectio
 		if there.former[name] || (target != nil && !target.Admits(integration.Namespace)) {
 			target = nil
 		}
-		targets = append(targets, turnOf(name, target, there.own[name], asked))
+		turn := turnOf(name, target, there.own[name], asked)
+		turn.Blocked = open != nil && !open[v1alpha1.ParseTarget(integration.Namespace, name)]
+		targets = append(targets, turn)
 	}
 	if p.plan, err = rollout.New(how, targets, hasStopped(integration), time.Now()); err != nil {
 		return p, fmt.Errorf("planning the rollout of Integration %s/%s: %w", integration.Namespace, integration.Name, err)
 	}
 	return p, nil
+}
+
+// open returns the targets on which every Integration that comes before this one
+// runs; nil where none comes before.
+func (c *Controller) open(integration *v1alpha1.Integration) (map[types.NamespacedName]bool, error) {
+	var open map[types.NamespacedName]bool
+	for n, dependency := range integration.Spec.DependsOn {
+		there, err := c.Installations.OfIntegration(types.NamespacedName{Namespace: integration.Namespace, Name: dependency.Name})
+		if err != nil {
+			return nil, err
+		}
+		run := map[types.NamespacedName]bool{}
+		for _, i := range there {
+			if key := i.TargetKey(); i.Runs() && (n == 0 || open[key]) {
+				run[key] = true
+			}
+		}
+		open = run
+	}
+	return open, nil
 }
 
 // hasStopped tells whether the rollout has stopped since the spec last changed

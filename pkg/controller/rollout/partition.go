@@ -5,6 +5,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,12 @@ type group struct {
 	name    string
 	soak    time.Duration
 	targets []Target
+}
+
+// isBlocked tells whether a cluster of the group only waits for what must run there
+// first.
+func (g group) isBlocked() bool {
+	return slices.ContainsFunc(g.targets, func(t Target) bool { return t.Blocked && !t.Begun && t.State != Unreachable })
 }
 
 // partition puts every cluster into the first partition that selects it.

@@ -45,6 +45,9 @@ type Target struct {
 	State State
 	// Since is from when on it has been Ready.
 	Since time.Time
+	// Blocked is whether something must run on the cluster first that does not. The
+	// change is not begun there, and no slot is held until it can be.
+	Blocked bool
 }
 
 // Plan says what is next.
@@ -129,6 +132,9 @@ func (p *Plan) start(groups []group, atOnce int, now time.Time) string {
 		}
 	}
 	why := "the others cannot be reached"
+	if slices.ContainsFunc(groups, group.isBlocked) {
+		why = "the others wait for what they depend on"
+	}
 	var before *gate
 	for _, g := range groups {
 		if before == nil {
@@ -177,6 +183,8 @@ func (p *Plan) startIn(g group, free *slots, atOnce int) bool {
 		switch {
 		case t.State == Unreachable:
 			p.Waits[t.Name] = "the cluster, which cannot be reached, and then its turn in the rollout"
+		case t.Blocked:
+			p.Waits[t.Name] = "an Integration of spec.dependsOn to be Running there, and then its turn in the rollout"
 		case free.change > 0 && (busy || free.cluster > 0):
 			free.take(true, !busy)
 		default:

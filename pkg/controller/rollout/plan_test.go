@@ -22,8 +22,8 @@ var now = time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC)
 func ptr[T any](value T) *T { return &value }
 
 // fleet reads clusters from "name:state", with a ! before the state where the
-// change has begun, and a partition after a slash: "a:!Ready/canary". Those that
-// are Ready have been for a minute.
+// change has begun, a ? where something must run first, and a partition after a
+// slash: "a:!Ready/canary". Those that are Ready have been for a minute.
 func fleet(t *testing.T, text string) []Target {
 	t.Helper()
 	var targets []Target
@@ -34,7 +34,8 @@ func fleet(t *testing.T, text string) []Target {
 		}
 		state, ring, _ := strings.Cut(rest, "/")
 		state, begun := strings.CutPrefix(state, "!")
-		target := Target{Name: name, Begun: begun, State: State(state), Labels: map[string]string{"ring": ring}}
+		state, blocked := strings.CutPrefix(state, "?")
+		target := Target{Name: name, Begun: begun, Blocked: blocked, State: State(state), Labels: map[string]string{"ring": ring}}
 		if target.State == Ready {
 			target.Since = now.Add(-time.Minute)
 		}
@@ -71,13 +72,18 @@ func TestPlan(t *testing.T) {
 		"the first by name take the slots": {rollout: atMost(2), fleet: "c:Ready a:Ready b:Ready",
 			waits: "c", message: "2 of 3 clusters updated; at most 2 change at once",
 			why: map[string]string{"c": "its turn in the rollout: at most 2 at once"}},
-		"what is under way holds a slot":        {rollout: atMost(2), fleet: "a:!Progressing b:Ready c:Ready", waits: "c"},
-		"what is done holds none":               {rollout: atMost(1), fleet: "a:!Ready b:Ready c:Ready", waits: "c"},
-		"slots are not given twice":             {rollout: atMost(1), fleet: "a:!Progressing b:!Progressing c:Ready", waits: "c"},
-		"a new cluster takes its turn":          {rollout: atMost(1), fleet: "a:!Progressing b:Idle", waits: "b"},
-		"a failed one holds no slot":            {rollout: &v1alpha1.Rollout{MaxConcurrent: ptr(intstr.FromInt32(1)), StopAfterFailures: ptr(intstr.FromInt32(2))}, fleet: "a:!Failed b:Ready c:Ready", waits: "c"},
-		"an unreachable one holds no slot":      {rollout: atMost(1), fleet: "a:!Unreachable b:Ready"},
-		"an unreachable one is not begun":       {rollout: atMost(1), fleet: "a:Unreachable b:Ready", waits: "a", message: "1 of 2 clusters updated; the others cannot be reached"},
+		"what is under way holds a slot":   {rollout: atMost(2), fleet: "a:!Progressing b:Ready c:Ready", waits: "c"},
+		"what is done holds none":          {rollout: atMost(1), fleet: "a:!Ready b:Ready c:Ready", waits: "c"},
+		"slots are not given twice":        {rollout: atMost(1), fleet: "a:!Progressing b:!Progressing c:Ready", waits: "c"},
+		"a new cluster takes its turn":     {rollout: atMost(1), fleet: "a:!Progressing b:Idle", waits: "b"},
+		"a failed one holds no slot":       {rollout: &v1alpha1.Rollout{MaxConcurrent: ptr(intstr.FromInt32(1)), StopAfterFailures: ptr(intstr.FromInt32(2))}, fleet: "a:!Failed b:Ready c:Ready", waits: "c"},
+		"an unreachable one holds no slot": {rollout: atMost(1), fleet: "a:!Unreachable b:Ready"},
+		"an unreachable one is not begun":  {rollout: atMost(1), fleet: "a:Unreachable b:Ready", waits: "a", message: "1 of 2 clusters updated; the others cannot be reached"},
+		"one that is blocked holds no slot": {rollout: atMost(1), fleet: "a:?Ready b:Ready c:Ready", waits: "a c", message: "1 of 3 clusters updated; at most 1 change at once",
+			why: map[string]string{"a": "an Integration of spec.dependsOn to be Running there, and then its turn in the rollout"}},
+		"one that is blocked is not begun":      {rollout: atMost(9), fleet: "a:?Idle b:!Ready", waits: "a", message: "the others wait for what they depend on"},
+		"what is under way is not blocked":      {rollout: atMost(1), fleet: "a:!?Progressing b:Ready", waits: "b"},
+		"without a rollout nothing is blocked":  {fleet: "a:?Ready b:?Idle"},
 		"an earlier change under way is a slot": {rollout: atMost(1), fleet: "a:Ready b:Progressing", waits: "a"},
 		"this change follows an earlier one":    {rollout: atMost(1), fleet: "a:Progressing b:Ready", waits: "b"},
 		"it does not follow it everywhere":      {rollout: atMost(1), fleet: "a:Progressing b:Progressing c:Progressing", waits: "b c"},
@@ -112,6 +118,7 @@ func TestPlan(t *testing.T) {
 		"what no partition selects comes last":    {rollout: rings(ring("one", 0), ring("two", 0)), fleet: "a:!Ready/two b:!Ready/one c:Ready"},
 		"an empty partition holds up nothing":     {rollout: rings(ring("none", 3600), ring("two", 0)), fleet: "a:Ready/two"},
 		"an unreachable one holds up nothing":     {rollout: rings(ring("one", 3600), ring("two", 0)), fleet: "a:Unreachable/one b:Ready/two", waits: "a"},
+		"one that is blocked is waited for":       {rollout: rings(ring("one", 0)), fleet: "a:?Ready/one b:Ready", waits: "a b", message: "partition one comes first"},
 		"the reachable ones are waited for":       {rollout: rings(ring("one", 0)), fleet: "a:Unreachable/one b:!Progressing/one c:Ready", waits: "a c"},
 		"one that comes back is waited for again": {rollout: rings(ring("one", 0)), fleet: "a:Ready/one b:!Ready/one c:Ready", waits: "c"},
 		"the first that selects it counts":        {rollout: rings(ring("one", 0), v1alpha1.RolloutPartition{Name: "all", TargetSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "ring", Operator: metav1.LabelSelectorOpExists}}}}), fleet: "a:Ready/one b:Ready/two", waits: "b"},

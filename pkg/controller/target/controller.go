@@ -17,13 +17,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/controller/finalizer"
 	"ksit.io/ksit/pkg/controller/index"
 	"ksit.io/ksit/pkg/controller/pace"
+	"ksit.io/ksit/pkg/controller/report"
 	"ksit.io/ksit/pkg/controller/status"
 	client "ksit.io/ksit/pkg/generated/clientset/versioned/typed/ksit/v1alpha1"
 	listers "ksit.io/ksit/pkg/generated/listers/ksit/v1alpha1"
@@ -126,8 +126,12 @@ func (c *Controller) forget(key types.NamespacedName) {
 // write writes the status, and an event when the target became ready or ceased
 // to be.
 func (c *Controller) write(ctx context.Context, target *v1alpha1.IntegrationTarget, mutate func(*v1alpha1.IntegrationTarget)) error {
-	before := readyReason(target)
-	written, err := status.Write(ctx, c.Client.IntegrationTargets(target.Namespace), target, mutate)
+	var before string
+	written, err := status.Write(ctx, c.Client.IntegrationTargets(target.Namespace), target, func(t *v1alpha1.IntegrationTarget) {
+		// The cache may lag: what is stored says whether this is news.
+		before = readyReason(t)
+		mutate(t)
+	})
 	if err != nil || written == nil {
 		return err
 	}
@@ -138,9 +142,23 @@ func (c *Controller) write(ctx context.Context, target *v1alpha1.IntegrationTarg
 		}
 		message := readyMessage(written)
 		c.Events.Eventf(written, nil, kind, after, "Probe", "%s", message)
-		klog.FromContext(ctx).Info("Target changed", "ready", written.Status.Ready, "reason", after, "message", message)
+		logChange(ctx, written, after, message)
 	}
 	return nil
+}
+
+// logChange says that a target became ready, or ceased to be, or is not for
+// another reason than before.
+func logChange(ctx context.Context, target *v1alpha1.IntegrationTarget, reason, message string) {
+	fields := []any{"target", target.Name, "namespace", target.Namespace, "cluster", target.Spec.ClusterName, "ready", target.Status.Ready, "reason", reason}
+	switch {
+	case target.Status.Ready:
+		report.Good(ctx, "Target is ready", append(fields, "message", message, "version", target.Status.Version)...)
+	case target.Spec.Suspend, target.DeletionTimestamp != nil:
+		report.Plain(ctx, "Target is not ready", append(fields, "message", message)...)
+	default:
+		report.Bad(ctx, message, "Target is not ready", fields...)
+	}
 }
 
 func inUse(installations []*v1alpha1.Installation) string {

@@ -19,6 +19,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // managedByKSIT marks the namespaces that KSIT makes.
@@ -67,9 +68,26 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 
 // look observes all releases, decides about each, and gets the charts needed.
 func (i *Installer) look(ctx context.Context, conn *cluster.Connection, steps []*step) error {
+	if err := i.observeAll(ctx, conn, steps); err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.decision.action == actionNone || s.decision.action == actionClaim {
+			continue
+		}
+		if err := i.getChart(ctx, conn, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// observeAll looks at all releases, and decides about each.
+func (i *Installer) observeAll(ctx context.Context, conn *cluster.Connection, steps []*step) (err error) {
+	ctx, done := installer.Step(ctx, "helm observe")
+	defer func() { done(err) }()
 	for _, s := range steps {
 		doing := fmt.Sprintf("looking at release %s in namespace %s", s.name.Name, s.name.Namespace)
-		var err error
 		if s.observed, err = observe(ctx, conn, s.name.Namespace, s.name.Name); err == nil {
 			s.decision, err = decide(s.observed, s.wish, i.now())
 			if err != nil {
@@ -80,29 +98,30 @@ func (i *Installer) look(ctx context.Context, conn *cluster.Connection, steps []
 			return classify(ctx, err, doing, s.redact)
 		}
 	}
-	for _, s := range steps {
-		if s.decision.action == actionNone || s.decision.action == actionClaim {
-			continue
-		}
-		s.say("getting chart %s for %s", s.wish.chart, s.doing())
-		var err error
-		if s.archive, err = i.sources.get(ctx, s.ref()); err != nil {
-			return classify(ctx, err, "getting chart "+s.wish.chart, s.redact)
-		}
-		// That it is a chart at all is found out before anything is written. It
-		// is not kept: charts wait for their turn packed.
-		free, err := i.takeTurn(ctx, "reading chart "+s.wish.chart)
-		if err != nil {
-			return err
-		}
-		loaded, err := loadChart(s.archive.data, s.wish.chart)
-		free()
-		if err != nil {
-			return err
-		}
-		if err := mayUpdateCRDs(ctx, conn, loaded, s.policy); err != nil {
-			return classify(ctx, err, "looking at the CRDs of chart "+s.wish.chart, s.redact)
-		}
+	return nil
+}
+
+// getChart gets the chart of a step.
+func (i *Installer) getChart(ctx context.Context, conn *cluster.Connection, s *step) (err error) {
+	ctx, done := installer.Step(ctx, "helm load chart", tracing.Text("ksit.chart", s.wish.chart))
+	defer func() { done(err) }()
+	s.say("getting chart %s for %s", s.wish.chart, s.doing())
+	if s.archive, err = i.sources.get(ctx, s.ref()); err != nil {
+		return classify(ctx, err, "getting chart "+s.wish.chart, s.redact)
+	}
+	// That it is a chart at all is found out before anything is written. It
+	// is not kept: charts wait for their turn packed.
+	free, err := i.takeTurn(ctx, "reading chart "+s.wish.chart)
+	if err != nil {
+		return err
+	}
+	loaded, err := loadChart(s.archive.data, s.wish.chart)
+	free()
+	if err != nil {
+		return err
+	}
+	if err := mayUpdateCRDs(ctx, conn, loaded, s.policy); err != nil {
+		return classify(ctx, err, "looking at the CRDs of chart "+s.wish.chart, s.redact)
 	}
 	return nil
 }
@@ -130,7 +149,10 @@ func (i *Installer) carryOut(ctx context.Context, conn *cluster.Connection, req 
 }
 
 // run does what was decided about one release.
-func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) error {
+func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) (err error) {
+	ctx, done := installer.Step(ctx, fmt.Sprintf("helm %s", s.decision.action),
+		tracing.Text("ksit.release", s.name.Namespace+"/"+s.name.Name), tracing.Text("ksit.chart", s.wish.chart), tracing.Text("ksit.version", s.archive.version))
+	defer func() { done(err) }()
 	doing := s.doing()
 	klog.FromContext(ctx).V(2).Info("Acting on a release", "target", conn.Name(), "release", s.name,
 		"action", s.decision.action, "chart", s.wish.chart, "version", s.archive.version, "recover", s.decision.recover)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestApply(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	t.Run("lifecycle", b.testLifecycle)
 }

@@ -78,6 +78,9 @@ type revision struct {
 	written time.Time
 	byKSIT  bool
 
+	// held is the annotation that a rollback by hand leaves.
+	held string
+
 	secret          string
 	resourceVersion string
 }

@@ -25,6 +25,7 @@ var driftChart = files{
 }
 
 func TestDrift(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	t.Run("found, corrected, and upgraded over", b.testDrift)
 	t.Run("not of what is another's", b.testDriftOfOthers)

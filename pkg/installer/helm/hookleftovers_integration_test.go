@@ -17,6 +17,7 @@ import (
 // the way of its successor, where the chart has hooks removed only once they have
 // succeeded. An object of the same name that is no such hook stays.
 func TestHookThatWasLeftMakesRoom(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	hook := func(kind string) string {
 		return "apiVersion: v1\nkind: " + kind + "\nmetadata:\n  name: hooked\n  annotations: {helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-delete-policy: hook-succeeded}\n"

@@ -26,6 +26,7 @@ const killStride = 3
 // through, as after kill -9. A new process must bring the release to its end,
 // without uninstalling anything.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	defer b.dead.Wait()
 	for _, kind := range []string{"install", "upgrade", "rollback"} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
+	"go.opentelemetry.io/otel/attribute"
 	"helm.sh/helm/v3/pkg/kube"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,7 @@ import (
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // kubeClient is Helm's client of a target for one operation, with other waits,
@@ -77,6 +79,13 @@ func (c *kubeClient) tell(format string, args ...any) {
 	}
 }
 
+// step begins a step of the operation in its trace. The requests that Helm makes
+// in it are those of the operation: it gives them no context.
+func (c *kubeClient) step(name string, objects int) func(error) {
+	_, done := installer.Step(c.ctx, name, attribute.Int("ksit.objects", objects))
+	return done
+}
+
 func (c *kubeClient) keep(err error) error {
 	if err != nil && c.failure == nil {
 		c.failure = err
@@ -130,8 +139,10 @@ func isCRD(info *resource.Info) bool {
 
 // Create creates objects. A hook that an operation left which was cut short makes
 // room for its successor.
-func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
-	result, err := c.Client.Create(resources)
+func (c *kubeClient) Create(resources kube.ResourceList) (result *kube.Result, err error) {
+	done := c.step("helm create", len(resources))
+	defer func() { done(err) }()
+	result, err = c.Client.Create(resources)
 	if isLeftoverHook(resources, err) {
 		if err := c.removeLeftoverHooks(resources); err != nil {
 			return result, c.keep(err)
@@ -145,12 +156,14 @@ func (c *kubeClient) Create(resources kube.ResourceList) (*kube.Result, error) {
 }
 
 // Update brings objects from one release to another.
-func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
-	original, err := c.between(original, target)
+func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (result *kube.Result, err error) {
+	done := c.step("helm apply", len(target))
+	defer func() { done(err) }()
+	original, err = c.between(original, target)
 	if err != nil {
 		return &kube.Result{}, c.keep(err)
 	}
-	result, err := c.Client.Update(original, target, force)
+	result, err = c.Client.Update(original, target, force)
 	if err == nil {
 		c.tell("objects applied: %d, of which %d created and %d updated; %d deleted", len(target), len(result.Created), len(result.Updated), len(result.Deleted))
 	}
@@ -159,6 +172,8 @@ func (c *kubeClient) Update(original, target kube.ResourceList, force bool) (*ku
 
 // DeleteWithPropagationPolicy deletes objects, those that are the release's.
 func (c *kubeClient) DeleteWithPropagationPolicy(resources kube.ResourceList, policy metav1.DeletionPropagation) (*kube.Result, []error) {
+	done := c.step("helm delete", len(resources))
+	defer func() { done(c.failure) }()
 	mine, err := ours(c.ctx, c.conn, c.release, resources)
 	if err != nil {
 		return &kube.Result{}, []error{c.keep(err)}
@@ -193,7 +208,9 @@ func (c *kubeClient) Wait(resources kube.ResourceList, _ time.Duration) error {
 		}
 	}
 	c.waiting()
-	err := health.Wait(c.ctx, c.conn, ids, health.WaitOptions{OnProgress: c.progress})
+	ctx, done := installer.Step(c.ctx, "helm wait", attribute.Int("ksit.objects", len(ids)))
+	err := health.Wait(tracing.Quiet(ctx), c.conn, ids, health.WaitOptions{OnProgress: c.progress})
+	done(err)
 	if err == nil {
 		if len(ids) > 0 {
 			c.tell("objects ready: %d", len(ids))
@@ -229,7 +246,9 @@ func (c *kubeClient) WaitForDelete(resources kube.ResourceList, _ time.Duration)
 		ids = append(ids, objMetadata(info))
 	}
 	c.waiting()
-	err := health.WaitDeleted(c.ctx, c.conn, ids)
+	ctx, done := installer.Step(c.ctx, "helm wait until gone", attribute.Int("ksit.objects", len(ids)))
+	err := health.WaitDeleted(tracing.Quiet(ctx), c.conn, ids)
+	done(err)
 	if err == nil {
 		return nil
 	}
@@ -244,7 +263,10 @@ func (c *kubeClient) WatchUntilReady(resources kube.ResourceList, _ time.Duratio
 	c.waiting()
 	for _, info := range resources {
 		c.tell("running the hook %s", describe(info))
-		if err := waitForHook(c.ctx, c.conn, info); err != nil {
+		ctx, done := installer.Step(c.ctx, "helm hook", tracing.Text("ksit.hook", describe(info)))
+		err := waitForHook(tracing.Quiet(ctx), c.conn, info)
+		done(err)
+		if err != nil {
 			return c.keep(err)
 		}
 	}

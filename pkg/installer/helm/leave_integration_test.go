@@ -16,6 +16,7 @@ import (
 )
 
 func TestLeaving(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.charts.add(t, "fragile", "1.0.0", fragile)
 	for name, test := range map[string]func(*testing.T){
@@ -146,6 +147,7 @@ func (b *bench) testRefuseFound(t *testing.T) {
 // TestCRDPolicy has a chart with a CRD in crds/ installed and upgraded by each
 // policy, where the CRD is there before and where it is not.
 func TestCRDPolicy(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	for name, test := range map[string]struct {
 		policy v1alpha1.CRDPolicy
@@ -201,6 +203,7 @@ func TestCRDPolicy(t *testing.T) {
 // TestStoredVersions has a chart drop a version of a CRD that objects are stored
 // in, in crds/ and in templates.
 func TestStoredVersions(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	for place, path := range map[string]string{"directory": "crds/c.yaml", "templates": "templates/crd.yaml"} {
 		t.Run(place, func(t *testing.T) {

@@ -33,6 +33,7 @@ data:
 
 // TestLookupPolicies installs and upgrades a chart under each policy.
 func TestLookupPolicies(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.charts.add(t, "keeps", "1.0.0", files{"templates/k.yaml": keeps})
 	for _, obj := range []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}} {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/release"
@@ -177,7 +178,9 @@ func (o *operation) applyCRDs(crds []crd, policy v1alpha1.CRDPolicy) error {
 		return nil
 	}
 	o.client.tell("applying CRDs: %d", len(crds))
-	err := applyCRDs(o.ctx, o.conn, crds, policy, o.release)
+	ctx, done := installer.Step(o.ctx, "helm apply CRDs", attribute.Int("ksit.objects", len(crds)))
+	err := applyCRDs(ctx, o.conn, crds, policy, o.release)
+	done(err)
 	o.caps.forget(o.conn)
 	if err == nil {
 		o.client.tell("CRDs established: %d", len(crds))

@@ -38,6 +38,7 @@ func secretly(req installer.Request, password string) installer.Request {
 }
 
 func TestPreview(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	t.Run("of a first install", b.testPreviewInstall)
 	t.Run("of an upgrade", b.testPreviewUpgrade)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestReleases(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.charts.add(t, "web", "1.0.0", files{"templates/d.yaml": deployment, "templates/c.yaml": configMap})
 	b.charts.add(t, "other", "1.0.0", files{"templates/c.yaml": configMap})

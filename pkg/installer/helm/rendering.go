@@ -16,20 +16,20 @@ import (
 
 // rendering returns what a chart makes for the target, and the CRDs of crds/ that
 // go ahead of it. It writes nothing.
-func (o *operation) rendering(r rollout) (*render.Result, []crd, error) {
-	var crds []crd
+func (o *operation) rendering(r rollout) (rendered *render.Result, crds []crd, err error) {
+	ctx, done := installer.Step(o.ctx, "helm render")
+	defer func() { done(err) }()
 	if r.policy != v1alpha1.CRDPolicySkip {
-		var err error
 		if crds, err = chartCRDs(r.chart); err != nil {
 			return nil, nil, err
 		}
 	}
-	caps, err := o.caps.get(o.ctx, o.conn, crds)
+	caps, err := o.caps.get(ctx, o.conn, crds)
 	if err != nil {
 		return nil, nil, classify(o.ctx, err, "asking the target what it serves", o.redact)
 	}
 	o.config.Capabilities = caps
-	rendered, err := o.runTemplates(r, caps)
+	rendered, err = o.runTemplates(r, caps)
 	return rendered, crds, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/release"
 	"k8s.io/klog/v2"
@@ -17,6 +18,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // Rollback implements installer.Installer. CRDs stay as they are: an older one
@@ -100,7 +102,9 @@ func (i *Installer) rollBack(ctx context.Context, conn *cluster.Connection, req 
 }
 
 // bringBack rolls one release back.
-func (i *Installer) bringBack(ctx context.Context, conn *cluster.Connection, s *step, way wayBack) error {
+func (i *Installer) bringBack(ctx context.Context, conn *cluster.Connection, s *step, way wayBack) (err error) {
+	ctx, done := installer.Step(ctx, "helm rollback", tracing.Text("ksit.release", s.name.Namespace+"/"+s.name.Name), attribute.Int("ksit.revision", way.to))
+	defer func() { done(err) }()
 	klog.FromContext(ctx).V(2).Info("Rolling back a release", "target", conn.Name(), "release", s.name, "to", way.to, "recover", way.recover)
 	free, err := i.takeTurn(ctx, s.doing())
 	if err != nil {

@@ -27,6 +27,7 @@ var fragile = files{
 }
 
 func TestRollback(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.charts.add(t, "fragile", "1.0.0", fragile)
 	for name, test := range map[string]func(*testing.T){

@@ -36,7 +36,10 @@ func (i *Installer) rollBackTo(ctx context.Context, conn *cluster.Connection, re
 	to.Number = int64(way.to)
 	changed := len(way.revisions) > 0
 	if changed {
-		if err = i.bringBack(ctx, conn, s, way); err != nil {
+		if err = i.bringBack(ctx, conn, s, way); err == nil {
+			err = markHeld(ctx, conn, s.name, req.Hold, to)
+		}
+		if err != nil {
 			err = fmt.Errorf("%s: %w", s.doing(), err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/release"
 
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/installer"
 )
 
@@ -31,8 +32,22 @@ func (b *bench) testRollbackToChosen(t *testing.T) {
 		req.Progress = func(line string) { said = append(said, line) }
 		return req
 	}
-	result := b.mustRollBack(t, to(1))
+	back := to(1)
+	back.Hold = &v1alpha1.Hold{Digest: "sha256:blue", RequestedBy: "alice"}
+	result := b.mustRollBack(t, back)
 	b.wantColor(t, ns, "red")
+	// A KSIT that knows nothing of it finds that it holds, until something else is
+	// brought.
+	hold, releases, err := b.installer.Held(t.Context(), b.conn, color("blue"))
+	if err != nil || hold == nil || hold.Digest != "sha256:blue" || hold.RequestedBy != "alice" || hold.Revision != 1 || hold.Release != "fragile" ||
+		len(releases) != 1 || releases[0].Revision != 4 || releases[0].Adopted {
+		t.Errorf("held %+v, releases %+v: %v", hold, releases, err)
+	}
+	others := color("blue")
+	others.Owner.Integration = "somebody-else"
+	if hold, _, err := b.installer.Held(t.Context(), b.conn, others); err != nil || hold != nil {
+		t.Errorf("somebody else's is held: %+v, %v", hold, err)
+	}
 	if result.To != (installer.Revision{Release: "fragile", Number: 1}) || !result.Changed || result.Releases[0].Revision != 4 {
 		t.Errorf("result %+v", result)
 	}
@@ -45,6 +60,9 @@ func (b *bench) testRollbackToChosen(t *testing.T) {
 		t.Errorf("the one before is %+v", result.To)
 	}
 	b.wantColor(t, ns, "blue")
+	if hold, _, err := b.installer.Held(t.Context(), b.conn, color("blue")); err != nil || hold != nil {
+		t.Errorf("it still holds: %+v, %v", hold, err)
+	}
 	if result := b.mustRollBack(t, to(5)); result.Changed || result.To.Number != 5 {
 		t.Errorf("a rollback to what stands: %+v", result)
 	}

@@ -22,6 +22,7 @@ import (
 )
 
 func TestRollouts(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	for name, test := range map[string]func(*testing.T){
 		"crds directory":    b.testCRDsDirectory,

@@ -335,8 +335,8 @@ func listRevisions(ctx context.Context, conn *cluster.Connection, namespace stri
 		}
 		r := revision{
 			number: number, status: release.Status(item.Labels["status"]), labels: item.Labels,
-			written: item.CreationTimestamp.Time,
-			secret:  item.Name, resourceVersion: item.ResourceVersion,
+			written: item.CreationTimestamp.Time, held: item.Annotations[annotationHeld],
+			secret: item.Name, resourceVersion: item.ResourceVersion,
 		}
 		for _, f := range item.ManagedFields {
 			if f.Time != nil && !f.Time.Time.Before(r.written) {

@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/flowcontrol"
+
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // recordGrace is what the record of how a release ended may take after the end
@@ -76,7 +78,7 @@ type boundTransport struct {
 
 // RoundTrip ends when either context does, the reading of the body included.
 func (t *boundTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(request.Context())
+	ctx, cancel := context.WithCancelCause(tracing.Within(request.Context(), t.ctx))
 	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
 	release := func() {
 		stop()

@@ -13,6 +13,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/cluster"
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // Uninstall implements installer.Installer. A release whose labels name another
@@ -33,7 +34,9 @@ func (i *Installer) Uninstall(ctx context.Context, conn *cluster.Connection, rem
 
 // uninstall removes one release; an adopted one it lets go, unless that is to go
 // as well.
-func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, r v1alpha1.ReleaseStatus, adopted bool) error {
+func (i *Installer) uninstall(ctx context.Context, conn *cluster.Connection, owner installer.Owner, r v1alpha1.ReleaseStatus, adopted bool) (err error) {
+	ctx, done := installer.Step(ctx, "helm uninstall", tracing.Text("ksit.release", r.Namespace+"/"+r.Name))
+	defer func() { done(err) }()
 	name := releaseName{Namespace: r.Namespace, Name: r.Name}
 	doing := fmt.Sprintf("release %s in namespace %s", name.Name, name.Namespace)
 	revisions, err := listRevisions(ctx, conn, name.Namespace, releaseQuery(name.Name))

@@ -15,6 +15,7 @@ import (
 // TestValuesFromSecrets installs with values of a Secret, evaluated for the
 // target, and fails with them.
 func TestValuesFromSecrets(t *testing.T) {
+	t.Parallel()
 	const secret = "s3cret"
 	b := newBench(t)
 	b.charts.add(t, "web", "1.0.0", files{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,11 +21,14 @@ import (
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/installer"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // apply brings the target to r.items. It writes nothing when they were applied
 // before and are all there.
 func (r *release) apply(ctx context.Context) (changed bool, err error) {
+	ctx, done := installer.Step(ctx, "manifest apply", tracing.Text("ksit.release", r.namespace+"/"+r.name), attribute.Int("ksit.objects", len(r.items)))
+	defer func() { done(err) }()
 	if err := r.read(ctx); err != nil {
 		return false, err
 	}

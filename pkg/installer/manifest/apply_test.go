@@ -23,6 +23,7 @@ import (
 // TestOnCluster runs everything that needs no controllers on one API, the tests
 // one after the other, each cleaning up.
 func TestOnCluster(t *testing.T) {
+	t.Parallel()
 	tg := newTarget(t, env.Options{})
 	for _, test := range []struct {
 		name string

@@ -24,7 +24,9 @@ const crdTimeout = time.Minute
 
 // waitForCRDs waits until the CRDs of the manifests are established and their
 // kinds are served.
-func (r *release) waitForCRDs(ctx context.Context) error {
+func (r *release) waitForCRDs(ctx context.Context) (err error) {
+	ctx, done := installer.Step(ctx, "manifest wait for CRDs")
+	defer func() { done(err) }()
 	ctx, cancel := context.WithTimeout(ctx, crdTimeout)
 	defer cancel()
 	var applied []*unstructured.Unstructured

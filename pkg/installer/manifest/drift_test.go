@@ -40,6 +40,7 @@ stringData: {text: first, more: first}
 
 // TestDrift has drift found and corrected, and what is ignored left.
 func TestDrift(t *testing.T) {
+	t.Parallel()
 	tg := newTarget(t, env.Options{})
 	i := New(Options{})
 	release, _ := tg.mustApply(request(driftManifests))
@@ -92,6 +93,7 @@ func TestDrift(t *testing.T) {
 
 // TestDriftOfOthers leaves what is another Integration's by now.
 func TestDriftOfOthers(t *testing.T) {
+	t.Parallel()
 	tg := newTarget(t, env.Options{})
 	i := New(Options{})
 	release, _ := tg.mustApply(request("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {text: first}\n"))

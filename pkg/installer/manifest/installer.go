@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
+	"go.opentelemetry.io/otel/attribute"
 	"k8s.io/klog/v2"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -18,6 +19,7 @@ import (
 	"ksit.io/ksit/pkg/health"
 	"ksit.io/ksit/pkg/installer"
 	"ksit.io/ksit/pkg/rewrite"
+	"ksit.io/ksit/pkg/tracing"
 )
 
 // Options are what an Installer works with.
@@ -74,24 +76,9 @@ func (i *Installer) Apply(ctx context.Context, conn *cluster.Connection, req ins
 }
 
 func (i *Installer) apply(ctx context.Context, r *release, req installer.Request) (changed bool, err error) {
-	r.say("getting the manifests")
-	content, err := i.load(ctx, req)
-	if err != nil {
+	if err := i.get(ctx, r, req); err != nil {
 		return false, err
 	}
-	objects, err := parse(content.data)
-	if err != nil {
-		return false, fmt.Errorf("the manifests of %s: %w", content.source, err)
-	}
-	for _, obj := range objects {
-		i.options.Rewrites.Images(obj)
-	}
-	// What was read stands no longer once it is parsed: it can be 10 MiB.
-	content.data = nil
-	if err := r.prepare(objects); err != nil {
-		return false, err
-	}
-	r.record.Source, r.record.Version = content.source, content.version
 	changed, err = r.apply(ctx)
 	if err != nil {
 		return changed, err
@@ -103,12 +90,40 @@ func (i *Installer) apply(ctx context.Context, r *release, req installer.Request
 	return changed || promoted, err
 }
 
+// get gets the manifests, and has the release take them up.
+func (i *Installer) get(ctx context.Context, r *release, req installer.Request) (err error) {
+	ctx, done := installer.Step(ctx, "manifest load")
+	defer func() { done(err) }()
+	r.say("getting the manifests")
+	content, err := i.load(ctx, req)
+	if err != nil {
+		return err
+	}
+	objects, err := parse(content.data)
+	if err != nil {
+		return fmt.Errorf("the manifests of %s: %w", content.source, err)
+	}
+	for _, obj := range objects {
+		i.options.Rewrites.Images(obj)
+	}
+	// What was read stands no longer once it is parsed: it can be 10 MiB.
+	content.data = nil
+	if err := r.prepare(objects); err != nil {
+		return err
+	}
+	r.record.Source, r.record.Version = content.source, content.version
+	return nil
+}
+
 // waitReady says that it waits, and returns when everything is ready.
 func waitReady(ctx context.Context, r *release, waiting func()) error {
 	if waiting != nil {
 		waiting()
 	}
-	if err := health.Wait(ctx, r.conn, r.refs(), health.WaitOptions{OnProgress: r.progress}); err != nil {
+	ctx, done := installer.Step(ctx, "manifest wait", attribute.Int("ksit.objects", len(r.items)))
+	err := health.Wait(tracing.Quiet(ctx), r.conn, r.refs(), health.WaitOptions{OnProgress: r.progress})
+	done(err)
+	if err != nil {
 		return &installer.Error{Reason: installer.ReasonNotReady, Err: err}
 	}
 	r.say("objects ready: %d", len(r.items))

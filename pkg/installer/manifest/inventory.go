@@ -54,7 +54,10 @@ type inventory struct {
 	Revision int64
 	// Former are the revisions before the present one that went through, the
 	// newest first.
-	Former  []formerRevision
+	Former []formerRevision
+	// Held is what a rollback by hand holds back; nil once something else is
+	// applied.
+	Held    *v1alpha1.Hold
 	Objects []entry
 }
 
@@ -163,6 +166,13 @@ func (r *release) write(ctx context.Context, v *inventory) error {
 		}
 		cm.Data["former"] = string(former)
 	}
+	if v.Held != nil {
+		held, err := json.Marshal(v.Held)
+		if err != nil {
+			return fmt.Errorf("writing what is held back: %w", err)
+		}
+		cm.Data["held"] = string(held)
+	}
 	cm.BinaryData = map[string][]byte{objectsKey: objects}
 	configMaps := r.conn.Kubernetes().CoreV1().ConfigMaps(r.namespace)
 	if r.configMap == nil {
@@ -213,6 +223,7 @@ func decodeInventory(cm *corev1.ConfigMap) (*inventory, error) {
 			v.Former = nil
 		}
 	}
+	v.Held = installer.DecodeHold(cm.Data["held"])
 	reader, err := gzip.NewReader(bytes.NewReader(cm.BinaryData[objectsKey]))
 	if err != nil {
 		return nil, errors.New("its list of objects cannot be unpacked")

@@ -64,6 +64,7 @@ func wantParts(t *testing.T, text string, parts ...string) {
 // TestPreview goes from nothing to a release and on to another, and asks before
 // each step what it will do, and after it what there is.
 func TestPreview(t *testing.T) {
+	t.Parallel()
 	tg := newTarget(t, env.Options{})
 	first := request(configMap("a", "1") + configMap("b", "1") + fmt.Sprintf(secretManifest, "hunter2-secret") + thingCRD + thing)
 	found := tg.preview(first, false)

@@ -25,6 +25,9 @@ func (i *Installer) Rollback(ctx context.Context, conn *cluster.Connection, req 
 	var err error
 	if req.To != nil {
 		to, changed, err = r.rollBackTo(ctx, *req.To, req.Waiting)
+		if err == nil && changed {
+			err = r.markHeld(ctx, req.Hold, to)
+		}
 	} else {
 		changed, err = r.rollBack(ctx, req.Waiting)
 	}

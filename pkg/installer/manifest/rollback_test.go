@@ -276,8 +276,14 @@ func testRollbackTo(t *testing.T, tg *target) {
 		t.Errorf("the first revision: %+v, %v", shown, err)
 	}
 
-	back := tg.mustRollBack(to(1))
+	first := to(1)
+	first.Hold = &v1alpha1.Hold{Digest: "sha256:three", RequestedBy: "alice"}
+	back := tg.mustRollBack(first)
 	tg.wantValues(map[string]string{"a": "1"})
+	hold, releases, err := New(Options{}).Held(t.Context(), tg.conn, revision("3"))
+	if err != nil || hold == nil || hold.Digest != "sha256:three" || hold.RequestedBy != "alice" || hold.Revision != 1 || len(releases) != 1 || releases[0].Revision != 4 {
+		t.Errorf("held %+v, releases %+v: %v", hold, releases, err)
+	}
 	if back.Revision != 4 {
 		t.Errorf("rolled back to %+v", back)
 	}
@@ -286,6 +292,9 @@ func testRollbackTo(t *testing.T, tg *target) {
 		t.Errorf("the one before: %+v, %v", result, err)
 	}
 	tg.wantValues(map[string]string{"a": "3"})
+	if hold, _, err := New(Options{}).Held(t.Context(), tg.conn, revision("3")); err != nil || hold != nil {
+		t.Errorf("it still holds: %+v, %v", hold, err)
+	}
 	if result, err := tg.rollBack(to(5)); err != nil || result.Changed {
 		t.Errorf("to what stands: %+v, %v", result, err)
 	}

@@ -48,6 +48,7 @@ webhooks:
 `
 
 func TestWithControllers(t *testing.T) {
+	t.Parallel()
 	tg := newTarget(t, env.Options{Controllers: true})
 	t.Run("workloads", func(t *testing.T) {
 		tg.t = t

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"ksit.io/ksit/test/console"
 )
 
 // TestDocument checks docs/kubectl-ksit.md against the commands: each has a
@@ -57,6 +59,21 @@ func TestDocument(t *testing.T) {
 	for _, name := range regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(string(data), -1) {
 		if !known[name[1]] {
 			t.Errorf("%s is no flag", name[1])
+		}
+	}
+}
+
+// TestCommandsOfDocuments checks that every command of the plug-in that a document
+// has is one, with flags that it has.
+func TestCommandsOfDocuments(t *testing.T) {
+	lines, err := console.Read("../../..", "kubectl", "ksit")
+	if err != nil || len(lines) == 0 {
+		t.Fatalf("no commands in the documents (%v)", err)
+	}
+	for _, line := range lines {
+		root := newSession(Streams{Out: io.Discard, ErrOut: io.Discard}).root()
+		if err := console.Check(root, line.Words[2:]); err != nil {
+			t.Errorf("%s: %s: %v", line.Document, line.Text, err)
 		}
 	}
 }

@@ -7,11 +7,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
@@ -95,7 +98,14 @@ func needs() map[string]string {
 }
 
 func (s *session) askVersions(ctx context.Context, v *versions) error {
-	host, err := s.host()
+	config, err := s.config()
+	if err != nil {
+		return err
+	}
+	config = rest.CopyConfig(config)
+	var said versionHeader
+	config.Wrap(said.listen)
+	host, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
 	}
@@ -117,11 +127,30 @@ func (s *session) askVersions(ctx context.Context, v *versions) error {
 		v.Missing = append(v.Missing, commands)
 	}
 	slices.Sort(v.Missing)
-	v.Server = serverVersion(ctx, client)
+	if v.Server = said.version; v.Server == "" {
+		v.Server = serverVersion(ctx, client)
+	}
 	return nil
 }
 
-// serverVersion is what the document of the API calls itself; empty where it
+// versionHeader is what KSIT says of its version in the answers of its own.
+type versionHeader struct{ version string }
+
+func (h *versionHeader) listen(next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(request *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(request)
+		if err == nil && response.Header.Get(version.Header) != "" {
+			h.version = response.Header.Get(version.Header)
+		}
+		return response, err
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// serverVersion is what the document of the API of an older KSIT calls itself; empty where it
 // cannot be read, which is no reason to fail.
 func serverVersion(ctx context.Context, client discovery.DiscoveryInterface) string {
 	data, err := client.RESTClient().Get().AbsPath("/openapi/v3/apis", v1alpha1.GroupName, v1alpha1.SchemeGroupVersion.Version).

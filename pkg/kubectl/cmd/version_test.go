@@ -12,6 +12,7 @@ import (
 
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/kubectl/hosttest"
+	"ksit.io/ksit/pkg/version"
 )
 
 func TestVersion(t *testing.T) {
@@ -28,6 +29,17 @@ func TestVersion(t *testing.T) {
 		hosttest.JSON(w, 200, metav1.APIResourceList{GroupVersion: "ksit.io/v1alpha1", APIResources: []metav1.APIResource{{Name: "installations/diff"}}})
 	})
 	c.run("version").expect(t, 0, "Warning: this KSIT does not serve what these commands need: health, history, logs, manifest, proxy, kubeconfig, reconcile, rollback")
+
+	// The host has the documents of the API later than the API.
+	host.On("GET /openapi/v3/apis/ksit.io/v1alpha1", func(w http.ResponseWriter, _ *http.Request, _, _ string) {
+		hosttest.Fail(w, http.StatusNotFound, metav1.StatusReasonNotFound, "not yet")
+	})
+	c.run("version").expect(t, 0, "Server Version: unknown")
+	host.On("GET /apis/ksit.io/v1alpha1", func(w http.ResponseWriter, _ *http.Request, _, _ string) {
+		w.Header().Set(version.Header, "v0.9.1")
+		hosttest.JSON(w, 200, metav1.APIResourceList{GroupVersion: "ksit.io/v1alpha1"})
+	})
+	c.run("version").expect(t, 0, "Server Version: v0.9.1")
 
 	alone := c
 	alone.kubeconfig = "/does/not/exist"

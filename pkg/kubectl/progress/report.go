@@ -6,6 +6,7 @@ package progress
 import (
 	"fmt"
 
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/kubectl/fleet"
 	"ksit.io/ksit/pkg/kubectl/terminal"
 )
@@ -60,7 +61,7 @@ func (r *Reporter) bar(item Item, width int) string {
 	case Failed:
 		style = terminal.Bad
 	}
-	line := fmt.Sprintf("%s %s %s %s", fleet.Mark(r.terminal, item.Phase), terminal.Pad(r.terminal.Paint(terminal.Plain, item.Name), width),
+	line := fmt.Sprintf("%s %s %s %s", r.mark(item), terminal.Pad(r.terminal.Paint(terminal.Plain, item.Name), width),
 		r.terminal.Bar(item.Done, item.Total, style), r.terminal.Paint(style, string(item.Phase)))
 	if item.State == Going && item.Total > 1 && item.Done > 0 {
 		line += fmt.Sprintf(" %d/%d", item.Done, item.Total)
@@ -69,6 +70,15 @@ func (r *Reporter) bar(item Item, width int) string {
 		line += "  " + r.terminal.Paint(terminal.Plain, item.Message)
 	}
 	return line
+}
+
+// mark is that of the phase, unless what was asked for has failed: a rollback may
+// fail where everything runs.
+func (r *Reporter) mark(item Item) string {
+	if item.State == Failed {
+		return fleet.Mark(r.terminal, v1alpha1.PhaseFailed)
+	}
+	return fleet.Mark(r.terminal, item.Phase)
 }
 
 // lines says what changed. A message that changes while the phase stays is
@@ -84,7 +94,7 @@ func (r *Reporter) lines(items []Item) error {
 			continue
 		}
 		r.said[item.Name] = news
-		line := fmt.Sprintf("%s %s: %s", fleet.Mark(r.terminal, item.Phase), r.terminal.Paint(terminal.Plain, item.Name),
+		line := fmt.Sprintf("%s %s: %s", r.mark(item), r.terminal.Paint(terminal.Plain, item.Name),
 			r.terminal.Paint(fleet.PhaseStyle(item.Phase), string(item.Phase)))
 		if item.Message != "" && item.State != Succeeded {
 			line += ": " + r.terminal.Paint(terminal.Plain, item.Message)

@@ -77,6 +77,25 @@ func TestLinesElsewhere(t *testing.T) {
 	}
 }
 
+// TestFailureWhereAllRuns shows a rollback that fails while the release runs on.
+func TestFailureWhereAllRuns(t *testing.T) {
+	failed := []Item{{Name: "web on one", State: Failed, Phase: v1alpha1.PhaseRunning, Total: 1, Message: "no such revision"}}
+	var bars, lines bytes.Buffer
+	if err := NewReporter(terminal.NewFixed(&bars, 100, 24, false)).Show(failed); err != nil {
+		t.Fatal(err)
+	}
+	term, err := terminal.New(&lines, terminal.ColourAuto, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewReporter(term).Show(failed); err != nil {
+		t.Fatal(err)
+	}
+	if got := lines.String(); got != "✗ web on one: Running: no such revision\n" || !strings.HasPrefix(bars.String(), "✗ web on one ") {
+		t.Errorf("got %q and %q", got, bars.String())
+	}
+}
+
 func TestErrorIsBounded(t *testing.T) {
 	e := &Error{Summary: "50 of 50 failed"}
 	for n := range 50 {

@@ -37,8 +37,13 @@ const (
 )
 
 // own are the arguments that have KSIT keep its certificates itself, with as
-// short an overlap as it takes.
-var own = []string{"--ca-secret=" + system + "/" + authority, "--certificate-overlap=10s"}
+// short an overlap as it takes, and also for the address by which the bed asks
+// whether KSIT is ready.
+var own = []string{
+	"--ca-secret=" + system + "/" + authority,
+	"--certificate-overlap=10s",
+	"--serving-names=ksit-apiserver.ksit-system.svc,localhost,127.0.0.1",
+}
 
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 

@@ -33,6 +33,19 @@ subjects:
   {{- include "ksit.subjects" . | trim | nindent 2 }}
 {{- end -}}
 
+{{- /* A ClusterRole for what is in the namespaces of tenants: in those of rbac.namespaces, or in all. */ -}}
+{{- define "ksit.tenantBindings" -}}
+{{- $binding := merge (dict "kind" "ClusterRole") . -}}
+{{- range $n, $namespace := .root.Values.rbac.namespaces }}
+{{- if $n }}
+---
+{{- end }}
+{{ include "ksit.roleBinding" (merge (dict "namespace" $namespace) $binding) }}
+{{- else -}}
+{{ include "ksit.clusterRoleBinding" . }}
+{{- end }}
+{{- end -}}
+
 {{- /* The rule for one Secret, by its name. */ -}}
 {{- define "ksit.secretRule" -}}
 - apiGroups: [""]

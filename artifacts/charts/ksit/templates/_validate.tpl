@@ -41,14 +41,32 @@ Several replicas share an etcd outside of KSIT. To have them:
   3. --set replicas=3 --set 'etcd.servers={https://etcd-0.example.com:2379,...}' --set etcd.secretName=NAME
 {{- end -}}
 
-{{- /* The API server refuses a change of these, and says less about it. */ -}}
+{{- /*
+The volume of a StatefulSet cannot be changed. The API server says so as well, but not what to do.
+*/ -}}
 {{- define "ksit.validate.volume" -}}
-{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace "ksit-server" -}}
-{{- range .spec.volumeClaimTemplates -}}
-{{- $had := dig "spec" "resources" "requests" "storage" "" . -}}
-{{- if and $.Values.persistence.enabled (not $.Values.persistence.existingClaim) (ne $had $.Values.persistence.size) -}}
-{{- fail (printf "\n\npersistence.size is %s, and the StatefulSet ksit-server was made with %s, which cannot be changed. To grow the volume, where its class can:\n  1. kubectl patch pvc data-ksit-server-0 -n %s --type=merge -p '{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"%s\"}}}}'\n  2. kubectl delete statefulset ksit-server -n %s --cascade=orphan\n  3. helm upgrade again: the pod and its data stay." $.Values.persistence.size $had $.Release.Namespace $.Values.persistence.size $.Release.Namespace) -}}
+{{- $persistence := .Values.persistence -}}
+{{- $statefulSet := lookup "apps/v1" "StatefulSet" .Release.Namespace "ksit-server" | default dict -}}
+{{- if and $persistence.enabled (not $persistence.existingClaim) -}}
+{{- range dig "spec" "volumeClaimTemplates" list $statefulSet -}}
+{{- $size := dig "spec" "resources" "requests" "storage" "" . -}}
+{{- if ne $size (toString $persistence.size) -}}
+{{- fail (printf (include "ksit.validate.size" $) $persistence.size $size $.Release.Namespace $persistence.size $.Release.Namespace) -}}
+{{- end -}}
+{{- $class := dig "spec" "storageClassName" "" . -}}
+{{- if ne $class (trimAll "-" $persistence.storageClass) -}}
+{{- fail (printf "\n\npersistence.storageClass is %q, and the volume of ksit-server was made with %q. To move it, take a snapshot (`ksit etcd snapshot`, docs/etcd.md), uninstall, install with the other class and restore." $persistence.storageClass $class) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* A format: the size that is asked for, the present one, the namespace, the size, the namespace. */ -}}
+{{- define "ksit.validate.size" }}
+
+persistence.size is %s, and the StatefulSet ksit-server was made with %s, which cannot be changed. To grow the volume,
+where its class can:
+  1. kubectl patch pvc data-ksit-server-0 -n %s --type=merge -p '{"spec":{"resources":{"requests":{"storage":"%s"}}}}'
+  2. kubectl delete statefulset ksit-server -n %s --cascade=orphan
+  3. helm upgrade again: the pod and its data stay.
 {{- end -}}

@@ -41,6 +41,11 @@ const (
 	// AnnotationReconcileRequestedBy, on an Integration or IntegrationTarget, is
 	// who last changed AnnotationReconcile. The API server writes it.
 	AnnotationReconcileRequestedBy = "ksit.io/reconcile-requested-by"
+	// AnnotationTraceParent, on an Integration or Installation, names the trace of
+	// the request that asked for what it asks for, as the header traceparent of W3C
+	// does. It is there where that request was sampled. The API server and the
+	// controllers write it; it is no part of what is asked for.
+	AnnotationTraceParent = "ksit.io/traceparent"
 	// FinalizerInstallations keeps an Integration until its Installations are
 	// gone.
 	FinalizerInstallations = "ksit.io/installations"

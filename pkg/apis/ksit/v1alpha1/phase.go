@@ -19,6 +19,12 @@ func (i *Installation) PresentPhase() Phase {
 	}
 }
 
+// Runs tells whether an Installation runs what its spec asks for, so that what
+// depends on it may go on.
+func (i *Installation) Runs() bool {
+	return i.DeletionTimestamp == nil && i.Status.Phase == PhaseRunning && i.Status.ObservedGeneration == i.Generation
+}
+
 // Severity is the place of a phase in the order in which one is chosen to speak
 // for several: the worst has 0.
 func (p Phase) Severity() int {

@@ -33,8 +33,9 @@ func NewOperationStrategy(strategy Strategy) OperationStrategy {
 
 // PrepareForUpdate keeps everything but spec.operation. The request is recorded
 // in status.operations at once, and one before it that has not begun yet is
-// superseded: whoever asked finds there what became of it.
-func (OperationStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+// superseded: whoever asked finds there what became of it. The trace of the request
+// is noted too.
+func (OperationStrategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	installation, before := obj.(*ksit.Installation), old.(*ksit.Installation)
 	request := installation.Spec.Operation
 	// The managed fields are those of before: nobody owns a request.
@@ -44,6 +45,7 @@ func (OperationStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Ob
 		return
 	}
 	installation.Generation = before.Generation + 1
+	resource.NoteTrace(ctx, installation, before, true)
 	st := &installation.Status
 	for n := range st.Operations {
 		if o := &st.Operations[n]; o.Outcome == ksit.OperationPending {

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"ksit.io/ksit/pkg/apis/ksit"
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/apis/ksit/validation"
 	"ksit.io/ksit/pkg/registry/ksit/internal/resource"
 )
@@ -41,13 +42,17 @@ func NewStrategy(typer runtime.ObjectTyper) Strategy {
 	return Strategy{Strategy: resource.NewStrategy(typer)}
 }
 
-// PrepareForCreate clears the status but for who asks, and fills in the defaults
-// of the type.
+// PrepareForCreate clears the status but for who asks and what a backup knows of
+// the version, and fills in the defaults of the type.
 func (Strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	integration := obj.(*ksit.Integration)
-	integration.Status = ksit.IntegrationStatus{TargetsRequestedBy: requester(ctx)}
+	integration.Status = ksit.IntegrationStatus{
+		TargetsRequestedBy: requester(ctx),
+		ResolvedChart:      restoredChart(integration),
+	}
 	integration.Generation = 1
 	resource.NoteRequester(ctx, integration, nil)
+	resource.NoteTrace(ctx, integration, nil, true)
 	fillDefaults(integration, nil)
 	resource.NormaliseValuesObject(integration.Spec.AutoInstall)
 }
@@ -68,6 +73,8 @@ func (Strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	if !apiequality.Semantic.DeepEqual(integration.Spec, before.Spec) {
 		integration.Generation = before.Generation + 1
 	}
+	resource.NoteTrace(ctx, integration, before, integration.Generation != before.Generation ||
+		integration.Annotations[v1alpha1.AnnotationReconcile] != before.Annotations[v1alpha1.AnnotationReconcile])
 }
 
 // Validate checks a new object.
@@ -96,7 +103,7 @@ func (Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []s
 
 // GetResetFields names what a write of the object does not change.
 func (Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return resource.ResetFields(resource.Path{"status"}, resource.RequesterPath())
+	return resource.ResetFields(resource.Path{"status"}, resource.RequesterPath(), resource.TraceParentPath())
 }
 
 const (

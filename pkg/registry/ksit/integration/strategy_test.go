@@ -258,6 +258,7 @@ func TestResetFields(t *testing.T) {
 		"spec": {strategy.GetResetFields(), []fieldpath.Path{
 			fieldpath.MakePathOrDie("status"),
 			fieldpath.MakePathOrDie("metadata", "annotations", "ksit.io/reconcile-requested-by"),
+			fieldpath.MakePathOrDie("metadata", "annotations", "ksit.io/traceparent"),
 		}},
 		"status": {NewStatusStrategy(strategy).GetResetFields(), []fieldpath.Path{
 			fieldpath.MakePathOrDie("spec"),

@@ -83,20 +83,49 @@ func TestVersionsAgree(t *testing.T) {
 }
 
 // TestVersionsAreShared guards the time of a build from nothing: modules of which
-// a program of the bed has another version than KSIT are compiled once more, and
-// so is all that uses them, which is most of Kubernetes.
+// a generator, a program of the bed or a test has another version than KSIT are
+// compiled once more, and so is all that uses them, which is most of Kubernetes.
 func TestVersionsAreShared(t *testing.T) {
 	source, err := sourceDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := required(t, filepath.Join(source, "..", "..", "..", "go.mod"))
+	root := filepath.Join(source, "..", "..", "..")
+	dirs := []string{"hack/tools", "hack/image", "test/bed", "test/e2e"}
 	for _, m := range modules {
-		for path, version := range required(t, filepath.Join(source, m.name, "go.mod")) {
-			// What Kubernetes replaces has no version of its own.
+		dirs = append(dirs, "test/bed/tools/"+m.name)
+	}
+	ours := required(t, filepath.Join(root, "go.mod"))
+	for _, dir := range dirs {
+		for path, version := range required(t, filepath.Join(root, dir, "go.mod")) {
+			// What is replaced has no version of its own.
 			if want := ours[path]; want != "" && version != want && version != "v0.0.0" {
-				t.Errorf("tools/%s has %s %s and KSIT %s: run hack/update-tools.sh", m.name, path, version, want)
+				t.Errorf("%s has %s %s and KSIT %s: run hack/update-tools.sh", dir, path, version, want)
 			}
+		}
+	}
+}
+
+// TestFlagsAreShared guards the same: with other flags of the compiler the same
+// sources are compiled once more too.
+func TestFlagsAreShared(t *testing.T) {
+	source, err := sourceDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile(filepath.Join(source, "..", "..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := regexp.MustCompile(`(?m)^export GOFLAGS := .*$`).Find(makefile)
+	m := module{name: modules[0].name, source: filepath.Join(source, modules[0].name)}
+	theirs, err := m.run(t.Context(), "env", "GOFLAGS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"-trimpath", "-gcflags", "-tags"} {
+		if bytes.Contains(ours, []byte(flag)) != bytes.Contains(theirs, []byte(flag)) {
+			t.Errorf("KSIT is compiled with %q and the programs of the bed with %q", ours, theirs)
 		}
 	}
 }

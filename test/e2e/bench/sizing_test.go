@@ -23,6 +23,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/usage"
 )
 
 // sizingRest is how long KSIT is left alone before it is measured, and how long it is
@@ -109,7 +110,7 @@ func (k sized) measure(b *testing.B, on *bed.Bed, fleet string, installations in
 	b.Helper()
 	time.Sleep(sizingRest)
 	begin := time.Now()
-	before := map[string]usage{}
+	before := map[string]usage.Usage{}
 	for command, pid := range k.processes {
 		before[command] = usageOf(b, pid)
 	}
@@ -117,10 +118,10 @@ func (k sized) measure(b *testing.B, on *bed.Bed, fleet string, installations in
 	took := time.Since(begin)
 	for command, pid := range k.processes {
 		after, prefix := usageOf(b, pid), fleet+"-"+command
-		b.ReportMetric((after.cpu-before[command].cpu).Seconds()/took.Seconds()*1000, prefix+"-millicores")
-		b.ReportMetric(after.anonymous, prefix+"-anonymous-MB")
-		b.ReportMetric(after.resident-after.anonymous, prefix+"-file-MB")
-		b.ReportMetric(after.peak, prefix+"-peak-MB")
+		b.ReportMetric((after.CPU-before[command].CPU).Seconds()/took.Seconds()*1000, prefix+"-millicores")
+		b.ReportMetric(after.Anonymous, prefix+"-anonymous-MB")
+		b.ReportMetric(after.Resident-after.Anonymous, prefix+"-file-MB")
+		b.ReportMetric(after.Peak, prefix+"-peak-MB")
 	}
 	requests, err := on.Targets[0].AuditedRequests(auditedUser, begin)
 	if err != nil {

@@ -46,7 +46,7 @@ func (c *Controller) takeUpHold(ctx context.Context, o observed, connection *clu
 	return true, c.write(ctx, o.installation, func(i *v1alpha1.Installation) {
 		st := &i.Status
 		st.Hold, st.Releases = hold.DeepCopy(), releases
-		st.AppliedDigest = revisionDigest(&operationRecord{v1alpha1.Operation{Release: hold.Release, Revision: hold.Revision}})
+		st.AppliedDigest = revisionDigest(&operationRecord{Operation: v1alpha1.Operation{Release: hold.Release, Revision: hold.Revision}})
 		st.AttemptedDigest = o.attempt
 		st.ObservedGeneration = o.installation.Generation
 		// What was asked for before the rollback is no reason to end it.

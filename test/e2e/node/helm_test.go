@@ -121,7 +121,7 @@ func (c *cluster) available(t *testing.T) {
 }
 
 func testByHelm(t *testing.T, c *cluster) {
-	out := c.helm(t, "test", "ksit", "-n", namespace, "--logs")
+	out := c.helm(t, "test", "ksit", "-n", namespace)
 	if !strings.Contains(out, "Phase:          Succeeded") {
 		t.Errorf("helm test says\n%s", out)
 	}

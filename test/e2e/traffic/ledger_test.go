@@ -29,7 +29,9 @@ func TestLedger(t *testing.T) {
 		unsure bool
 		there  []v1alpha1.Integration
 		unseen bool
-		wants  string
+		// relists has the watch begin anew with a list.
+		relists bool
+		wants   string
 	}{
 		"as acknowledged":              {there: []v1alpha1.Integration{written("a", 2)}},
 		"deletion under way":           {there: []v1alpha1.Integration{written("a", 2), terminating}},
@@ -39,6 +41,7 @@ func TestLedger(t *testing.T) {
 		"unsure, and done":             {unsure: true, there: []v1alpha1.Integration{written("a", 3)}},
 		"unsure, and not done":         {unsure: true, there: []v1alpha1.Integration{written("a", 2)}},
 		"back from the dead":           {there: []v1alpha1.Integration{written("a", 2), written("b", 1)}, wants: "b: its deletion was acknowledged"},
+		"seen in a list":               {there: []v1alpha1.Integration{written("a", 2)}, unseen: true, relists: true},
 		"not seen":                     {there: []v1alpha1.Integration{written("a", 2)}, unseen: true, wants: "a, watched by way of the route: count 2 was not seen"},
 	}
 	for name, step := range steps {
@@ -64,6 +67,9 @@ func TestLedger(t *testing.T) {
 			l.sees("route", &terminating, true)
 			if step.unsure {
 				l.asks("a", 3)
+			}
+			if step.relists {
+				l.relists("route", step.there)
 			}
 			err := l.check(step.there)
 			if step.wants == "" && err != nil || step.wants != "" && (err == nil || !strings.Contains(err.Error(), step.wants)) {

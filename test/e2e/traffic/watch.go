@@ -35,9 +35,17 @@ func (t *Traffic) watch(ctx context.Context, route Route) error {
 	return nil
 }
 
-// follow sees all events from a version on.
+// follow sees all events from a version on. Where the server does not know that any
+// more, it lists anew, as informers do.
 func (c *client) follow(ctx context.Context, version string) {
 	for ctx.Err() == nil {
+		if version == "" {
+			var err error
+			if version, err = c.relist(ctx); err != nil {
+				pauses(ctx)
+				continue
+			}
+		}
 		began := time.Now()
 		events, err := c.begin(ctx, version)
 		if ctx.Err() != nil {
@@ -45,6 +53,9 @@ func (c *client) follow(ctx context.Context, version string) {
 		}
 		c.records.add(began, c.route.Name, "watch", err)
 		if err != nil {
+			if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+				version = ""
+			}
 			pauses(ctx)
 			continue
 		}
@@ -53,18 +64,36 @@ func (c *client) follow(ctx context.Context, version string) {
 	}
 }
 
+func (c *client) relist(ctx context.Context) (string, error) {
+	list := &v1alpha1.IntegrationList{}
+	began := time.Now()
+	err := c.request(c.rest.Get()).Do(ctx).Into(list)
+	if ctx.Err() == nil {
+		c.records.add(began, c.route.Name, "list for a watch", err)
+	}
+	if err == nil {
+		c.ledger.relists(c.route.Name, list.Items)
+	}
+	return list.ResourceVersion, err
+}
+
 func (c *client) begin(ctx context.Context, version string) (watch.Interface, error) {
 	return c.request(c.rest.Get()).VersionedParams(&metav1.ListOptions{Watch: true, ResourceVersion: version, AllowWatchBookmarks: true}, scheme.ParameterCodec).Watch(ctx)
 }
 
-// take notes events until there are no more, and returns the version of the last.
+// take notes events until there are no more, and returns the version of the last, or
+// none where that is too old to go on from.
 func (c *client) take(ctx context.Context, events watch.Interface, version string) string {
 	for event := range events.ResultChan() {
 		o, ok := event.Object.(*v1alpha1.Integration)
 		switch {
 		case event.Type == watch.Error:
+			err := apierrors.FromObject(event.Object)
 			if ctx.Err() == nil {
-				c.records.add(time.Now(), c.route.Name, "watch", fmt.Errorf("an event says: %w", apierrors.FromObject(event.Object)))
+				c.records.add(time.Now(), c.route.Name, "watch", fmt.Errorf("an event says: %w", err))
+			}
+			if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+				return ""
 			}
 			return version
 		case ok:

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"k8s.io/component-base/metrics"
+
+	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 )
 
 // Registry is where metrics are registered: the registries of component-base
@@ -87,6 +89,7 @@ func New(registry Registry) (*Metrics, error) {
 			return nil, fmt.Errorf("registering metric %s: %w", metric.FQName(), err)
 		}
 	}
+	m.beginAtZero()
 	if err := registry.CustomRegister(m.objects); err != nil {
 		return nil, fmt.Errorf("registering the metrics of objects: %w", err)
 	}
@@ -94,6 +97,18 @@ func New(registry Registry) (*Metrics, error) {
 		return nil, fmt.Errorf("registering the metrics of targets: %w", err)
 	}
 	return m, nil
+}
+
+// beginAtZero has counters there before they count: who asks for their increase
+// does not see the first step of one that comes into being with it.
+func (m *Metrics) beginAtZero() {
+	for _, of := range integrationTypes {
+		m.drifted.WithLabelValues(string(of))
+		m.corrected.WithLabelValues(string(of))
+		for _, method := range []v1alpha1.InstallMethod{v1alpha1.InstallMethodHelm, v1alpha1.InstallMethodManifest} {
+			m.succeeded.WithLabelValues(string(of), string(method))
+		}
+	}
 }
 
 // ObserveReconcile notes how long a reconcile took and whether it failed.

@@ -60,7 +60,7 @@ func newTargets() *targets {
 		probed: gauge("ksit_cluster_last_probe_timestamp_seconds",
 			"When the IntegrationTarget was last probed, in seconds since 1970, whatever came of it.", labels...),
 		latency: gauge("ksit_cluster_latency_seconds",
-			"How long the IntegrationTarget took to answer the first request of the last probe that it answered, in seconds.", labels...),
+			"How long the IntegrationTarget took to answer the first request of the last probe, in seconds; none when it did not.", labels...),
 		expire: gauge("ksit_cluster_credentials_expiration_timestamp_seconds",
 			"When the credentials of the IntegrationTarget expire, in seconds since 1970; none where that cannot be told from them.", labels...),
 		probes: map[types.NamespacedName]TargetProbe{},

@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -21,7 +22,12 @@ func newAPIServerCommand() *cobra.Command {
 		Short: "Serves the API ksit.io, from an etcd of its own",
 		Long: "Serves the API group ksit.io to the aggregator of a host cluster, which gives authentication, authorization, " +
 			"namespaces and admission policies. It keeps nothing itself: run as many as wanted on one etcd (--etcd-servers).",
-	}, o, func(ctx context.Context) error {
+	}, o, func(ctx context.Context) (err error) {
+		closeRelay, err := relayEtcd(ctx, o.API)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeRelay()) }()
 		reach, err := newOutbound(o.Outbound)
 		if err != nil {
 			return err

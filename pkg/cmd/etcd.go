@@ -27,6 +27,8 @@ func newEtcdCommand() *cobra.Command {
 		Short: "Saves, restores, moves and looks at what KSIT keeps",
 		Long:  "Saves, restores, moves and looks at what KSIT keeps in etcd, be it the embedded one or one of its own processes.",
 		Args:  cobra.NoArgs,
+		// Without one, a wrong name of a command would be no error.
+		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
 	command.AddCommand(newEtcdSnapshotCommand(), newEtcdRestoreCommand(), newEtcdMigrateCommand(), newEtcdStatusCommand())
 	return command

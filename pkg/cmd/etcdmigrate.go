@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +47,10 @@ func runMigrate(command *cobra.Command, o *options.EtcdMigrate) (err error) {
 	result, err := copyTo(command, o.To, what)
 	if err != nil {
 		return err
+	}
+	for _, resource := range slices.Sorted(maps.Keys(result.Resources)) {
+		digest := result.Resources[resource]
+		command.PrintErrf("Copied %s: %d, of %d bytes.\n", resource, digest.Keys, digest.Bytes)
 	}
 	command.PrintErrf("Copied %d keys; both have the same hash. The source is at revision %d, the copy at %d.\n",
 		result.Keys(), result.FromRevision, result.ToRevision)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"ksit.io/ksit/pkg/version"
@@ -21,11 +22,21 @@ import (
 // TestFlags pins the flags of every command: a flag that goes away or gets
 // another default breaks somebody's manifest. UPDATE_GOLDEN=1 writes anew.
 func TestFlags(t *testing.T) {
-	for _, command := range NewCommand().Commands() {
+	testFlags(t, NewCommand().Commands())
+}
+
+func testFlags(t *testing.T, commands []*cobra.Command) {
+	t.Helper()
+	for _, command := range commands {
 		if command.Name() == "version" || command.Hidden {
 			continue
 		}
-		t.Run(command.Name(), func(t *testing.T) {
+		if command.HasSubCommands() {
+			testFlags(t, command.Commands())
+			continue
+		}
+		name := strings.ReplaceAll(strings.TrimPrefix(command.CommandPath(), "ksit "), " ", "-")
+		t.Run(name, func(t *testing.T) {
 			var lines []string
 			command.Flags().VisitAll(func(flag *pflag.Flag) {
 				if flag.Usage == "" {
@@ -39,7 +50,7 @@ func TestFlags(t *testing.T) {
 				lines = append(lines, strings.TrimSpace(fmt.Sprintf("--%s %s", flag.Name, flag.DefValue)))
 			})
 			got := strings.Join(lines, "\n") + "\n"
-			golden := filepath.Join("testdata", command.Name()+".flags")
+			golden := filepath.Join("testdata", name+".flags")
 			if os.Getenv("UPDATE_GOLDEN") != "" {
 				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
 					t.Fatal(err)

@@ -33,16 +33,17 @@ func newServerCommand() *cobra.Command {
 
 // runServer starts etcd, API and controllers in this order and stops them in the
 // opposite one.
-func runServer(ctx context.Context, o *options.Server) (err error) {
+func runServer(ctx context.Context, o *options.Server) (failure error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var configure []func(*apiserver.Config)
+	var election *options.LeaderElection
 	if o.UsesEmbeddedEtcd() {
 		embedded, err := openEtcd(ctx, o.Etcd)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, embedded.Close()) }()
+		defer func() { failure = errors.Join(failure, embedded.Close()) }()
 		go func() {
 			select {
 			case <-embedded.Done():
@@ -56,6 +57,14 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 				return embedded.Check()
 			}))
 		})
+	} else {
+		// Nothing else keeps two of them apart.
+		election = o.LeaderElection
+		closeRelay, err := relayEtcd(ctx, o.API)
+		if err != nil {
+			return err
+		}
+		defer func() { failure = errors.Join(failure, closeRelay()) }()
 	}
 	host, err := options.RESTConfig(o.API.Recommended.CoreAPI.CoreAPIKubeconfigPath)
 	if err != nil {
@@ -71,7 +80,7 @@ func runServer(ctx context.Context, o *options.Server) (err error) {
 		return err
 	}
 	server.RunBeside("controllers", func(ctx context.Context, api *rest.Config) error {
-		return runControllers(ctx, o.Controllers, reach, api, host, nil)
+		return runControllers(ctx, o.Controllers, reach, api, host, election)
 	})
 	return server.Run(ctx)
 }

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	apiserveradmission "k8s.io/apiserver/pkg/admission"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/egressselector"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -23,6 +25,7 @@ import (
 
 	"ksit.io/ksit/pkg/admission"
 	"ksit.io/ksit/pkg/apiserver"
+	"ksit.io/ksit/pkg/etcd/endpoint"
 )
 
 const (
@@ -48,6 +51,8 @@ type APIServer struct {
 	registry basecompatibility.ComponentGlobalsRegistry
 	// etcdFollows is whether somebody sets the etcd servers after Validate.
 	etcdFollows bool
+	// etcdDial reaches etcd, where it is not to be reached as the flags say.
+	etcdDial utilnet.DialFunc
 }
 
 // NewAPIServer returns the defaults. The registry holds feature gates and
@@ -158,13 +163,35 @@ func (o *APIServer) Config(ctx context.Context) (*apiserver.Config, error) {
 	}
 	etcd := *o.Recommended.Etcd
 	etcd.StorageConfig.Transport.TracerProvider = generic.TracerProvider
-	if generic.EgressSelector != nil {
+	switch {
+	case o.etcdDial != nil:
+		etcd.StorageConfig.Transport.EgressLookup = func(egressselector.NetworkContext) (utilnet.DialFunc, error) { return o.etcdDial, nil }
+	case generic.EgressSelector != nil:
 		etcd.StorageConfig.Transport.EgressLookup = generic.EgressSelector.Lookup
 	}
 	if err := apiserver.ApplyStorage(&generic.Config, &etcd, config.Scheme); err != nil {
 		return nil, err
 	}
 	return config, nil
+}
+
+// Etcd is where the flags say that etcd is, for somebody who passes on to it what
+// the server asks. It is false where the server must reach etcd itself: in this
+// process, through an egress selector, or by resource.
+func (o *APIServer) Etcd() (endpoint.Options, bool) {
+	transport := o.Recommended.Etcd.StorageConfig.Transport
+	apart := o.etcdFollows || len(o.Recommended.Etcd.EtcdServersOverrides) > 0 || o.Recommended.EgressSelector.ConfigFile != ""
+	return endpoint.Options{
+		Servers: transport.ServerList, CAFile: transport.TrustedCAFile, CertFile: transport.CertFile, KeyFile: transport.KeyFile,
+	}, !apart
+}
+
+// SetEtcd has the server reach etcd by a dialer, without certificates.
+func (o *APIServer) SetEtcd(server string, dial utilnet.DialFunc) {
+	o.etcdDial = dial
+	transport := &o.Recommended.Etcd.StorageConfig.Transport
+	transport.ServerList = []string{server}
+	transport.TrustedCAFile, transport.CertFile, transport.KeyFile = "", "", ""
 }
 
 func (o *APIServer) disableUnservedAdmission(ctx context.Context) error {

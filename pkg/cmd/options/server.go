@@ -17,6 +17,9 @@ type Server struct {
 	API         *APIServer
 	Etcd        *EmbeddedEtcd
 	Controllers *Controllers
+	// LeaderElection has controllers of several processes on one etcd take turns. The
+	// embedded one has one process by its nature.
+	LeaderElection *LeaderElection
 }
 
 // NewServer returns the defaults.
@@ -25,6 +28,8 @@ func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
 		API:         NewAPIServer(registry),
 		Etcd:        NewEmbeddedEtcd(),
 		Controllers: NewControllers(),
+
+		LeaderElection: NewLeaderElection(),
 	}
 }
 
@@ -32,6 +37,9 @@ func NewServer(registry basecompatibility.ComponentGlobalsRegistry) *Server {
 func (o *Server) AddFlags(groups *cliflag.NamedFlagSets) {
 	o.Etcd.AddFlags(groups)
 	o.Controllers.AddFlags(groups)
+	o.LeaderElection.AddFlags(groups)
+	groups.FlagSet("leader election").Lookup("leader-elect").Usage =
+		"With --etcd-servers, run the controllers only while holding the Lease " + LeaseName + " of the host cluster."
 	o.API.AddFlags(groups)
 	groups.FlagSet("etcd").Lookup("etcd-servers").Usage =
 		"URLs of an etcd to use instead of the embedded one, comma separated: scheme://ip:port."
@@ -63,6 +71,8 @@ func (o *Server) Validate() error {
 	errs := []error{o.API.Validate(), o.Controllers.Validate()}
 	if o.UsesEmbeddedEtcd() {
 		errs = append(errs, o.Etcd.Validate())
+	} else {
+		errs = append(errs, o.LeaderElection.Validate())
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ package endpoint
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -50,6 +51,20 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
+// TLS is how to prove oneself to the members; nil where that is not wanted. The
+// files of the certificate are read anew for each connection.
+func (o Options) TLS() (*tls.Config, error) {
+	if len(o.Servers) == 0 || !strings.HasPrefix(o.Servers[0], "https://") {
+		return nil, nil
+	}
+	info := transport.TLSInfo{TrustedCAFile: o.CAFile, CertFile: o.CertFile, KeyFile: o.KeyFile}
+	config, err := info.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificates for etcd: %w", err)
+	}
+	return config, nil
+}
+
 // Dial connects and returns when a member has answered: it is the only error of a
 // wrong address or certificate that says so. The caller closes the client.
 func Dial(ctx context.Context, o Options) (*clientv3.Client, error) {
@@ -63,12 +78,9 @@ func Dial(ctx context.Context, o Options) (*clientv3.Client, error) {
 		DialKeepAliveTimeout: 5 * time.Second,
 		Logger:               zap.NewNop(),
 	}
-	if strings.HasPrefix(o.Servers[0], "https://") {
-		info := transport.TLSInfo{TrustedCAFile: o.CAFile, CertFile: o.CertFile, KeyFile: o.KeyFile}
-		var err error
-		if config.TLS, err = info.ClientConfig(); err != nil {
-			return nil, fmt.Errorf("reading the certificates for etcd: %w", err)
-		}
+	var err error
+	if config.TLS, err = o.TLS(); err != nil {
+		return nil, err
 	}
 	client, err := clientv3.New(config)
 	if err != nil {
@@ -80,20 +92,32 @@ func Dial(ctx context.Context, o Options) (*clientv3.Client, error) {
 	return client, nil
 }
 
-// Healthy returns a member that answers and knows a leader. Members are asked one
-// after the other, each within bounded time.
+// Healthy returns a member that answers and knows a leader. All are asked at once,
+// for a bounded time; when none is healthy, what each said is the error.
 func Healthy(ctx context.Context, client *clientv3.Client) (endpoint string, err error) {
-	var errs []error
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		endpoint string
+		err      error
+	}
+	answers := make(chan answer, len(client.Endpoints()))
 	for _, endpoint := range client.Endpoints() {
-		status, err := Status(ctx, client, endpoint)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case status.Leader == 0:
-			errs = append(errs, fmt.Errorf("etcd at %s has no leader", endpoint))
-		default:
-			return endpoint, nil
+		go func() {
+			status, err := Status(ctx, client, endpoint)
+			if err == nil && status.Leader == 0 {
+				err = fmt.Errorf("etcd at %s has no leader", endpoint)
+			}
+			answers <- answer{endpoint, err}
+		}()
+	}
+	var errs []error
+	for range cap(answers) {
+		given := <-answers
+		if given.err == nil {
+			return given.endpoint, nil
 		}
+		errs = append(errs, given.err)
 	}
 	return "", errors.Join(errs...)
 }

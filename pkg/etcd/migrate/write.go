@@ -23,7 +23,7 @@ const (
 	txnBytes = 1 << 20
 	// advancers is how many writes are under way at a time where only their number
 	// matters.
-	advancers = 64
+	advancers = 256
 	// advanceNews is after how many of them there is a line about it.
 	advanceNews = 100_000
 	// maxAdvance is how many writes are made for that at most: some hours' worth.

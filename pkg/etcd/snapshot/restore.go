@@ -17,9 +17,10 @@ import (
 	"ksit.io/ksit/pkg/etcd"
 )
 
-// DefaultRevisionBump is by how much revisions go up at a restore: what etcd's own
-// documentation advises. A week of 1500 writes a second has fewer.
-const DefaultRevisionBump = 1_000_000_000
+// DefaultRevisionBump is by how much revisions go up at a restore: more than KSIT
+// writes in the time between two snapshots, and little enough for a migration to an
+// etcd of its own processes, which has to be brought there write by write.
+const DefaultRevisionBump = 1_000_000
 
 // ErrHasData means that a data directory which must be empty is not.
 var ErrHasData = errors.New("the data directory holds an etcd already")

@@ -108,11 +108,11 @@ func (f *faults) freeze(t *testing.T, member *bed.EtcdMember) {
 			}
 		})
 		f.recovered(t, "with the member frozen")
-		red := f.probe(t, 60*time.Second)
+		red := f.probe(t, 20*time.Second)
 		for n, server := range f.servers {
-			t.Logf("%s: /readyz was red in %d of %d looks in a minute, at most %d in a row", server.name, red[n].failed, red[n].looks, red[n].row)
+			t.Logf("%s: /readyz was red in %d of %d looks in 20 s, at most %d in a row", server.name, red[n].failed, red[n].looks, red[n].row)
 		}
-		f.recovered(t, "after a minute of that")
+		f.recovered(t, "after a while of that")
 		must(t, member.Thaw())
 		thawed = true
 	})

@@ -41,13 +41,16 @@ argument: everybody who may get pods could read it.
 - --leader-elect-namespace={{ .Release.Namespace }}
 {{- end -}}
 
-{{- /* What every command has: logs, the certificate, and what may be fetched from where. */ -}}
+{{- /* What every command has: logs and traces, the certificate, and what may be fetched from where. */ -}}
 {{- define "ksit.args.common" -}}
 - --logging-format={{ .Values.logging.format }}
 - --v={{ .Values.logging.verbosity }}
 - --serving-secret={{ .Release.Namespace }}/{{ include "ksit.servingSecret" . }}
 {{- if include "ksit.hasRewrites" . }}
 - --rewrites-file=/etc/ksit/config/rewrites.yaml
+{{- end }}
+{{- if .Values.tracing.endpoint }}
+- --tracing-config-file=/etc/ksit/config/tracing.yaml
 {{- end }}
 {{- range .Values.allowedSources }}
 - {{ printf "--allowed-sources=%s" . | quote }}
@@ -68,9 +71,6 @@ argument: everybody who may get pods could read it.
 {{- /* Of those that serve the API. */ -}}
 {{- define "ksit.args.api" -}}
 - --secure-port=8443
-{{- if .Values.tracing.endpoint }}
-- --tracing-config-file=/etc/ksit/config/tracing.yaml
-{{- end }}
 {{- if .Values.audit.policy }}
 - --audit-policy-file=/etc/ksit/config/audit-policy.yaml
 # To standard output, with the other logs.

@@ -93,7 +93,9 @@ func TestPlugin(t *testing.T) {
 	t.Cleanup(func() { forgetAccount(two) })
 
 	record.chapter("Make two clusters targets")
-	p.run(t, 0, "kubectl ksit version", "Client Version", "Server Version")
+	if out := p.run(t, 0, "kubectl ksit version", "Client Version", "Server Version"); strings.Contains(out, "unknown") {
+		t.Error("the version of KSIT is not known at once")
+	}
 	p.run(t, 0, "kubectl ksit targets add production-cluster-1 --kubeconfig cluster-1.kubeconfig", "production-cluster-1 is ready")
 	p.run(t, 1, "kubectl ksit targets add production-cluster-2 --kubeconfig cluster-2.kubeconfig", "from a program (exec)", "--mint-service-account")
 	p.run(t, 0, "kubectl ksit targets add production-cluster-2 --kubeconfig cluster-2.kubeconfig --label slow=500 \\\n    --mint-service-account --impersonate-users jane",

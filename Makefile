@@ -25,7 +25,7 @@ FUZZTIME ?= 30s
 FUZZ ?= pkg
 
 # The packages in which goroutines share state.
-RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/... ./pkg/targetproxy/...
+RACE_PACKAGES := ./pkg/controller/... ./pkg/cluster/... ./pkg/fetch/... ./pkg/etcd/... ./pkg/metrics/... ./pkg/targetproxy/... ./pkg/certificates/... ./pkg/tracing/...
 
 # Where the end-to-end tests keep what they scraped of KSIT, for the tests of
 # dashboards and alerts.

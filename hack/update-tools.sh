@@ -17,7 +17,7 @@ required() {
   sed -nE 's/^(require )?[[:space:]]*([^[:space:]]+\.[^[:space:]]+) (v[^[:space:]]+).*$/\2 \3/p' "$1" | grep -v ' => ' | sort
 }
 
-for dir in "$root"/hack/{tools,image}/ "$root"/test/{bed,e2e}/ "$root"/test/bed/tools/*/; do
+for dir in "$root"/hack/{tools,image}/ "$root"/test/{bed,e2e,monitoring}/ "$root"/test/bed/tools/*/; do
   cd "$dir"
   # What Kubernetes replaces has no version of its own.
   mapfile -t upgrades < <(join <(required "$root/go.mod") <(required go.mod) | awk '$2 != $3 && $3 != "v0.0.0" { print $1 "@" $2 }')

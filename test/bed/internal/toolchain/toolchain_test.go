@@ -91,7 +91,7 @@ func TestVersionsAreShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := filepath.Join(source, "..", "..", "..")
-	dirs := []string{"hack/tools", "hack/image", "test/bed", "test/e2e"}
+	dirs := []string{"hack/tools", "hack/image", "test/bed", "test/e2e", "test/monitoring"}
 	for _, m := range modules {
 		dirs = append(dirs, "test/bed/tools/"+m.name)
 	}

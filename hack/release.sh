@@ -60,8 +60,15 @@ if [ -n "$url" ]; then
 fi
 
 helm=$(command -v helm || { make --silent bed >&2 && echo "$(bin/bed build)/helm"; })
-"$helm" lint --strict artifacts/charts/ksit
-"$helm" package artifacts/charts/ksit --version "$number" --app-version "$number" --destination "$out"
+chart=$(mktemp -d)
+trap 'rm -rf "$chart"' EXIT
+cp -r artifacts/charts/ksit "$chart/"
+if [ -n "$url" ]; then
+  # Where alerts find their runbooks.
+  sed -i "s#https://example\.com/ksit/docs/#$url/blob/$version/docs/#" "$chart/ksit/values.yaml"
+fi
+"$helm" lint --strict "$chart/ksit"
+"$helm" package "$chart/ksit" --version "$number" --app-version "$number" --destination "$out"
 
 (cd "$out" && sha256sum -- * | grep -v ' checksums.txt$' >../checksums.txt && mv ../checksums.txt .)
 ls -l "$out"

@@ -19,6 +19,27 @@ var ErrNoData = errors.New("there is no etcd in the data directory")
 // MemberDir is where in a data directory etcd keeps what it stores.
 func MemberDir(dir string) string { return filepath.Join(dir, "member") }
 
+// RestoringDir and MigratingDir hold what is to become of a data directory until it
+// is complete.
+func RestoringDir(dir string) string { return MemberDir(dir) + ".restoring" }
+
+// MigratingDir is a data directory in a data directory.
+func MigratingDir(dir string) string { return filepath.Join(dir, "migrating") }
+
+// refuseUnfinished fails where a restore or a migration was cut off: a server that
+// began with nothing in its stead would look as if all was lost.
+func refuseUnfinished(dir string) error {
+	if _, err := os.Lstat(MemberDir(dir)); err == nil {
+		return nil
+	}
+	for what, left := range map[string]string{"restore": RestoringDir(dir), "migration": MigratingDir(dir)} {
+		if _, err := os.Lstat(left); err == nil {
+			return fmt.Errorf("a %s into %s did not come to its end: run it again, or remove %s", what, dir, left)
+		}
+	}
+	return nil
+}
+
 // Find looks for the etcd in a data directory. The endpoint is that of the process
 // which runs it, and empty when none does. Without data it fails with ErrNoData,
 // and makes nothing.

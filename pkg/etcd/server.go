@@ -93,6 +93,9 @@ func Open(ctx context.Context, opts Options) (_ *Server, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if err := refuseUnfinished(dir); err != nil {
+		return nil, err
+	}
 	if s.socket, err = makeSocket(dir); err != nil {
 		return nil, err
 	}

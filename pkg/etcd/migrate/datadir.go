@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -35,7 +34,7 @@ func IntoDataDir(ctx context.Context, dir string, o Options) (_ Result, kept str
 	if exists && !o.Overwrite {
 		return Result{}, "", fmt.Errorf("%w: move %s away, or have it overwritten", snapshot.ErrHasData, member)
 	}
-	part := filepath.Join(dir, "migrating")
+	part := etcd.MigratingDir(dir)
 	if err := os.RemoveAll(part); err != nil {
 		return Result{}, "", fmt.Errorf("removing what an earlier migration left: %w", err)
 	}

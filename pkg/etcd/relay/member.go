@@ -183,9 +183,9 @@ func (m *member) hold(ctx context.Context) (_ context.Context, release func()) {
 
 // explain says of a request that was ended because the member hangs that this is
 // why. Other errors are etcd's own.
-func (m *member) explain(ctx context.Context, err error) error {
+func explain(ctx context.Context, err error) error {
 	if err != nil && errors.Is(context.Cause(ctx), errHangs) {
-		return status.Errorf(codes.Unavailable, "the etcd at %s does not answer", m.server)
+		return status.Error(codes.Unavailable, "the member of etcd that was asked does not answer")
 	}
 	return err
 }

@@ -151,7 +151,8 @@ func (r *Relay) pass(_ any, client grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(client)
 	m := r.pick()
 	if m == nil {
-		return status.Errorf(codes.Unavailable, "no member of etcd answers: %s", r.complaints())
+		// Why is in the log: where the members are is nothing for those who ask the API.
+		return status.Error(codes.Unavailable, "no member of etcd answers")
 	}
 	ctx, release := m.hold(client.Context())
 	defer release()
@@ -162,11 +163,11 @@ func (r *Relay) pass(_ any, client grpc.ServerStream) error {
 	}
 	etcd, err := m.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(codec{}))
 	if err != nil {
-		return m.explain(ctx, err)
+		return explain(ctx, err)
 	}
 	// It ends with this call: the client can say nothing then.
 	go send(client, etcd)
-	err = m.explain(ctx, receive(etcd, client))
+	err = explain(ctx, receive(etcd, client))
 	client.SetTrailer(etcd.Trailer())
 	return err
 }

@@ -85,7 +85,7 @@ func Restore(ctx context.Context, path, dir string, bump uint64) (_ Info, err er
 	if _, err := os.Lstat(member); err == nil {
 		return Info{}, fmt.Errorf("%w: move %s away first", ErrHasData, member)
 	}
-	part := member + ".restoring"
+	part := etcd.RestoringDir(dir)
 	if err := os.RemoveAll(part); err != nil {
 		return Info{}, fmt.Errorf("removing what an earlier restore left: %w", err)
 	}

@@ -176,8 +176,13 @@ func TestRestoreTouchesNoData(t *testing.T) {
 	other := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(other, "member.restoring", "member"), 0o700))
 	must(t, os.WriteFile(filepath.Join(other, "member.restoring", "member", "db"), []byte("half"), 0o600))
+	// But a server does not begin with nothing in its stead.
+	if _, err := endpoint.Start(t.Context(), other); err == nil || !strings.Contains(err.Error(), "did not come to its end") {
+		t.Errorf("a server on half a restore: %v", err)
+	}
 	_, err = Restore(t.Context(), file, other, 1)
 	must(t, err)
+	must(t, attach(t, other).Sync(t.Context()))
 }
 
 // TestAttach reaches the etcd of a data directory, whether it runs or not.

@@ -37,6 +37,13 @@ func instead(t *testing.T, name string, args ...string) *bed.KSIT {
 		must(t, s.run.Start(s.ctx))
 	})
 	must(t, run.Start(t.Context()))
+	// The host may take a moment to tell kubectl of the kinds again.
+	if !poll(t.Context(), eventually, func(ctx context.Context) bool {
+		_, err := tryKubectl(ctx, s.bed.Host.Kubeconfig, "", "get", "integrationtargets", "-n", system)
+		return err == nil
+	}) {
+		t.Fatal("the host does not serve the kinds again")
+	}
 	return run
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -150,7 +151,7 @@ func (i *Installer) carryOut(ctx context.Context, conn *cluster.Connection, req 
 
 // run does what was decided about one release.
 func (i *Installer) run(ctx context.Context, conn *cluster.Connection, s *step) (err error) {
-	ctx, done := installer.Step(ctx, fmt.Sprintf("helm %s", s.decision.action),
+	ctx, done := installer.Step(ctx, strings.ToLower(fmt.Sprintf("helm %s", s.decision.action)),
 		tracing.Text("ksit.release", s.name.Namespace+"/"+s.name.Name), tracing.Text("ksit.chart", s.wish.chart), tracing.Text("ksit.version", s.archive.version))
 	defer func() { done(err) }()
 	doing := s.doing()

@@ -24,7 +24,6 @@ const (
 )
 
 func testInstalled(t *testing.T, c *cluster) {
-	kubectl(t, c, "create", "namespace", ns)
 	if err := c.RegisterTarget(t.Context(), ns, c.Host); err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,8 @@ func (all inventory) differsFrom(before inventory) []string {
 	return differences
 }
 
-// settled takes an inventory of a host that has come to rest.
+// settled takes an inventory of a host that has come to rest, and whose kubelet has
+// said so: it makes its Lease some seconds after its node is ready.
 func settled(t *testing.T, c *cluster) inventory {
 	t.Helper()
 	var last inventory
@@ -115,6 +116,9 @@ func settled(t *testing.T, c *cluster) inventory {
 		}
 		differences := now.differsFrom(last)
 		last = now
+		if lease := "leases.coordination.k8s.io kube-node-lease/" + c.Node.Name; now[lease] == "" {
+			return fmt.Errorf("there is no %s", lease)
+		}
 		if len(differences) > 0 {
 			time.Sleep(2 * time.Second)
 			return fmt.Errorf("it changes: %q", differences)

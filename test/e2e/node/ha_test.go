@@ -139,7 +139,7 @@ func testUsed(t *testing.T, c *cluster, a *availability) {
 	if a.traffic, err = traffic.Start(t.Context(), busyPlace, c.routes(t)...); err != nil {
 		t.Fatal(err)
 	}
-	a.during(t, func() { time.Sleep(3 * time.Second) })
+	a.unnoticed(t, func() { time.Sleep(time.Second) })
 }
 
 // during does something, lets the traffic go on for a moment, and returns what became

@@ -98,7 +98,7 @@ func (c *client) write(ctx context.Context) {
 	var all []*own
 	for step := 0; pauses(ctx); step++ {
 		if len(all) < 3 {
-			o := &own{name: fmt.Sprintf("%s-%d", strings.ReplaceAll(c.route.Name, " ", "-"), c.serial.Add(1)), count: 1}
+			o := &own{name: fmt.Sprintf("%s-%d", strings.ToLower(c.route.Name), c.serial.Add(1)), count: 1}
 			if c.do(ctx, "create", func(ctx context.Context) error { return c.create(ctx, o.name) }) {
 				all = append(all, o)
 			}

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -179,6 +180,22 @@ func (m *member) hold(ctx context.Context) (_ context.Context, release func()) {
 		stop()
 		cancel(nil)
 	}
+}
+
+// begin begins a request of a client. When it fails, nothing was sent.
+func (m *member) begin(client context.Context, method string) (*request, error) {
+	ctx, release := m.hold(client)
+	if sent, ok := metadata.FromIncomingContext(client); ok {
+		sent = sent.Copy()
+		delete(sent, ":authority")
+		ctx = metadata.NewOutgoingContext(ctx, sent)
+	}
+	etcd, err := m.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(codec{}))
+	if err != nil {
+		release()
+		return nil, explain(ctx, err)
+	}
+	return &request{etcd: etcd, ctx: ctx, release: release}, nil
 }
 
 // explain says of a request that was ended because the member hangs that this is

@@ -27,7 +27,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"k8s.io/klog/v2"
 
@@ -149,27 +148,45 @@ func (r *Relay) complaints() string {
 // pass is one request, or one stream of them, from begin to end.
 func (r *Relay) pass(_ any, client grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(client)
-	m := r.pick()
-	if m == nil {
-		// Why is in the log: where the members are is nothing for those who ask the API.
-		return status.Error(codes.Unavailable, "no member of etcd answers")
-	}
-	ctx, release := m.hold(client.Context())
-	defer release()
-	if sent, ok := metadata.FromIncomingContext(client.Context()); ok {
-		sent = sent.Copy()
-		delete(sent, ":authority")
-		ctx = metadata.NewOutgoingContext(ctx, sent)
-	}
-	etcd, err := m.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(codec{}))
+	begun, err := r.begin(client.Context(), method)
 	if err != nil {
-		return explain(ctx, err)
+		return err
 	}
+	defer begun.release()
 	// It ends with this call: the client can say nothing then.
-	go send(client, etcd)
-	err = explain(ctx, receive(etcd, client))
-	client.SetTrailer(etcd.Trailer())
+	go send(client, begun.etcd)
+	err = explain(begun.ctx, receive(begun.etcd, client))
+	client.SetTrailer(begun.etcd.Trailer())
 	return err
+}
+
+// request is one that a member works on.
+type request struct {
+	etcd grpc.ClientStream
+	// ctx is that of the stream, which ends with release.
+	ctx     context.Context //nolint:containedctx // it tells why the stream ended
+	release func()
+}
+
+// begin begins a request at a member that answers. One that went away a moment ago
+// may still pass for such: it has got nothing of the request then, which is begun at
+// the next one.
+func (r *Relay) begin(client context.Context, method string) (*request, error) {
+	for range r.members {
+		m := r.pick()
+		if m == nil {
+			break
+		}
+		begun, err := m.begin(client, method)
+		if err == nil {
+			return begun, nil
+		}
+		if status.Code(err) != codes.Unavailable || client.Err() != nil {
+			return nil, err
+		}
+	}
+	// Why is in the log: where the members are is nothing for those who ask the API.
+	return nil, status.Error(codes.Unavailable, "no member of etcd answers")
 }
 
 // send passes on what the client says, until it has said all.

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	"ksit.io/ksit/pkg/etcd/endpoint"
@@ -89,6 +90,12 @@ func connect(t *testing.T, servers ...string) *clientv3.Client {
 	t.Helper()
 	relay, err := Start(t.Context(), endpoint.Options{Servers: servers})
 	must(t, err)
+	t.Cleanup(func() { must(t, relay.Close()) })
+	return clientOf(t, relay)
+}
+
+func clientOf(t *testing.T, relay *Relay) *clientv3.Client {
+	t.Helper()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{Endpoint},
 		Logger:    zap.NewNop(),
@@ -97,10 +104,7 @@ func connect(t *testing.T, servers ...string) *clientv3.Client {
 		})},
 	})
 	must(t, err)
-	t.Cleanup(func() {
-		_ = client.Close()
-		must(t, relay.Close())
-	})
+	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
@@ -208,6 +212,45 @@ func TestOneOfTwoGone(t *testing.T) {
 	for range 20 {
 		must(t, put(t, client))
 	}
+}
+
+// TestMemberJustGone has requests that find a member gone, before it is known to be,
+// go to the other one.
+func TestMemberJustGone(t *testing.T) {
+	stays, goes := startEtcd(t), startEtcd(t)
+	relay, err := Start(t.Context(), endpoint.Options{Servers: []string{stays.url, goes.url}})
+	must(t, err)
+	t.Cleanup(func() { must(t, relay.Close()) })
+	gone := relay.members[1]
+	soon(t, "both answer", func() error {
+		if relay.members[0].health() != good || gone.health() != good {
+			return errors.New(relay.complaints())
+		}
+		return nil
+	})
+	relay.stop() // nobody asks them any more
+	goes.kill()
+	soon(t, "the connection is lost", func() error {
+		if state := gone.conn.GetState(); state != connectivity.TransientFailure {
+			gone.conn.Connect()
+			return fmt.Errorf("it is %s", state)
+		}
+		return nil
+	})
+	if gone.health() != good {
+		t.Fatal("the member is known to be gone already")
+	}
+	client := clientOf(t, relay)
+	for range 20 {
+		must(t, put(t, client))
+	}
+	stays.kill()
+	soon(t, "a plain reason", func() error {
+		if err := put(t, client); err == nil || !strings.Contains(err.Error(), "no member of etcd answers") {
+			return fmt.Errorf("the reason is %w", err)
+		}
+		return nil
+	})
 }
 
 func TestNobodyThere(t *testing.T) {

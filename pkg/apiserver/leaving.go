@@ -4,8 +4,10 @@
 package apiserver
 
 import (
+	"context"
 	"net/http"
 
+	"k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 )
 
@@ -17,11 +19,11 @@ import (
 func sendAway(config *genericapiserver.Config) {
 	build := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return withSendingAway(build(api, c), c.ShutdownInitiatedNotify())
+		return withSendingAway(build(api, c), isWatch(c.RequestInfoResolver), c.ShutdownInitiatedNotify())
 	}
 }
 
-func withSendingAway(next http.Handler, stopping <-chan struct{}) http.Handler {
+func withSendingAway(next http.Handler, watches func(*http.Request) bool, stopping <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-stopping:
@@ -29,7 +31,30 @@ func withSendingAway(next http.Handler, stopping <-chan struct{}) http.Handler {
 			// GOAWAY, and lets what is under way on the connection, watches too, end.
 			w.Header().Set("Connection", "close")
 		default:
+			if watches(r) {
+				// Nothing else may come by its connection, so that its client would not
+				// be told. It ends in order, is begun again where it ended, and told then.
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				r = r.WithContext(ctx)
+				go func() {
+					select {
+					case <-stopping:
+						cancel()
+					case <-ctx.Done():
+					}
+				}()
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isWatch tells watches of resources from other requests. The library finds out too,
+// but not before this.
+func isWatch(resolver request.RequestInfoResolver) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		info, err := resolver.NewRequestInfo(r)
+		return err == nil && info.IsResourceRequest && info.Verb == "watch"
+	}
 }

@@ -206,6 +206,8 @@ func testEtcdMemberKilled(t *testing.T, c *cluster, a *availability) {
 	})
 }
 
+// testEtcdLeaderKilled kills the one that leads. Writes that it was to answer wait for
+// etcd's own timeout, of seven seconds, and fail.
 func testEtcdLeaderKilled(t *testing.T, c *cluster, a *availability) {
 	member, err := a.etcd.Leader(t.Context())
 	if err != nil {
@@ -220,7 +222,8 @@ func testEtcdLeaderKilled(t *testing.T, c *cluster, a *availability) {
 			return err
 		})
 		t.Logf("etcd had another leader after %s", since(killed))
-		time.Sleep(3 * time.Second)
+		// As long as a write that was under way then may wait for its answer.
+		time.Sleep(8 * time.Second)
 	})
 	t.Logf("the last request failed %s after the kill", report.Until(killed).Round(time.Millisecond))
 	a.unnoticed(t, func() {

@@ -111,7 +111,14 @@ func testUpgradeKeepsData(t *testing.T, c *cluster) {
 	begin := time.Now()
 	c.helm(t, line(upgradeGuide, "--reuse-values", "--set", "image.tag="+second)...)
 	kubectl(t, c, "rollout", "status", "statefulset/ksit-server", "-n", namespace, "--timeout=180s")
-	c.available(t)
+	// The host may say that the API is available before it has noticed that it was not.
+	served := time.Now()
+	wait(t, "requests go on to fail", func(context.Context) error {
+		if report := use.Report(time.Now().Add(-time.Second)); len(report.Failures) > 0 || time.Since(served) < 2*time.Second {
+			return fmt.Errorf("%d of %d did", len(report.Failures), report.Requests)
+		}
+		return nil
+	})
 	t.Logf("upgraded after %s", since(begin))
 	if err := use.Finish(t.Context()); err != nil {
 		t.Errorf("of %d writes that were acknowledged:\n%v", use.Writes(), err)

@@ -168,6 +168,10 @@ func (s *Server) Defragment(ctx context.Context) error {
 
 // disarm takes the alarm of a spent quota back, which lets writes in again.
 func (s *Server) disarm(ctx context.Context) error {
+	// It may be carried out although nobody waits for it any more.
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("taking back the alarm of the space quota: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, alarmTimeout)
 	defer cancel()
 	_, err := s.etcd.Server.Alarm(ctx, &pb.AlarmRequest{

@@ -18,7 +18,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // KSITOptions say which KSIT runs on a bed, and how.
@@ -180,6 +183,9 @@ func (k *KSIT) Start(ctx context.Context) error {
 	if err := k.host.ApplyObjects(ctx, k.manifests...); err != nil {
 		return err
 	}
+	if err := k.permitted(ctx); err != nil {
+		return err
+	}
 	if err := k.Process.Start(); err != nil {
 		return err
 	}
@@ -191,6 +197,29 @@ func (k *KSIT) Start(ctx context.Context) error {
 	}
 	if err := waitFor(ctx, k.Process, 90*time.Second, k.available); err != nil {
 		return fmt.Errorf("waiting until the host serves KSIT's API: %w", err)
+	}
+	return nil
+}
+
+// permitted waits until the host knows of the rights that the manifests give: a
+// program that is refused what it reads first would end, and nobody would start it
+// again, as a kubelet does.
+func (k *KSIT) permitted(ctx context.Context) error {
+	config, err := clientcmd.BuildConfigFromFlags("", k.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	var refused error
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		_, refused = client.CoreV1().ConfigMaps("kube-system").Get(ctx, "extension-apiserver-authentication", metav1.GetOptions{})
+		return refused == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until %s/%s may read what it reads first: %w", k.Namespace, k.ServiceAccount, errors.Join(err, refused))
 	}
 	return nil
 }

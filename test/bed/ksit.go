@@ -125,7 +125,8 @@ func (b *Bed) newKSIT(ctx context.Context, options KSITOptions) (*KSIT, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.Kubeconfig = filepath.Join(b.Dir, "ksit.kubeconfig")
+	// Another one may run as another account on the same bed.
+	k.Kubeconfig = filepath.Join(b.Dir, "ksit-"+command+".kubeconfig")
 	if err := os.WriteFile(k.Kubeconfig, kubeconfig, 0o600); err != nil {
 		return nil, err
 	}

@@ -74,19 +74,18 @@ subjects: [{kind: ServiceAccount, name: profiler, namespace: %[2]s}]
 	}
 }
 
-// startIdleManager runs a controller manager that never leads, as it has no rights
-// on the Lease, and returns where it serves diagnostics.
+// startIdleManager runs a controller manager that never leads, as its account, that of
+// the server, has no rights on Leases there, and returns where it serves diagnostics.
 func startIdleManager(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	address := listener.Addr().String()
 	must(t, listener.Close())
-	manager, err := s.bed.ControllerManager(t.Context(), "idle-manager", bed.KSITOptions{
-		Binary: os.Getenv("KSIT"), Artifacts: artifacts,
-		Args: []string{"--metrics-bind-address=" + address, "--leader-elect-namespace=default"},
-	})
-	must(t, err)
+	manager := s.bed.NewProcess(bed.ProcessSpec{Name: "idle-manager", Path: os.Getenv("KSIT"), Dir: t.TempDir(), Args: []string{
+		"controller-manager", "--kubeconfig=" + s.run.Kubeconfig, "--metrics-bind-address=" + address,
+		"--leader-elect-namespace=default", "--cache-dir=" + t.TempDir(),
+	}})
 	must(t, manager.Start())
 	t.Cleanup(manager.Kill)
 	return "https://" + address

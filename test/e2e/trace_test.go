@@ -55,7 +55,8 @@ func TestTrace(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "tracing.yaml")
 	must(t, os.WriteFile(config, fmt.Appendf(nil,
 		"apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: %s\nsamplingRatePerMillion: 1000000\n", collector.address), 0o600))
-	run := instead(t, "ksit-traced", "--tracing-config-file="+config, "--v=6", "--logging-format=json", "--log-summary-interval=3s")
+	// With nothing in its cache, so that the chart is fetched.
+	run := instead(t, "ksit-traced", "--tracing-config-file="+config, "--v=6", "--logging-format=json", "--log-summary-interval=3s", "--cache-dir="+t.TempDir())
 	ns := namespace(t, "one")
 	secrets := plantSecrets(t, ns)
 	alice := userOf(t, ns, "alice", "edit")

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 
 	"ksit.io/ksit/test/bed"
 )
@@ -32,6 +33,7 @@ var passing = []string{"events", "events.events.k8s.io", "componentstatuses"}
 // takeInventory lists every resource that the cluster serves.
 func takeInventory(ctx context.Context, c *bed.Cluster) (inventory, error) {
 	config := c.RESTConfig()
+	config.WarningHandler = rest.NoWarnings{} // everything is listed, what is deprecated too
 	disco, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func TestAPIServerOutlivesItsEtcd(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, host.Kubeconfig, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	client, peer, api := freeAddress(t), freeAddress(t), freeAddress(t)
+	client, peer, api := env.FreeAddress(t), env.FreeAddress(t), env.FreeAddress(t)
 	etcdArgs := []string{
 		"--data-dir=" + filepath.Join(dir, "etcd"), "--unsafe-no-fsync", "--log-level=error",
 		"--listen-client-urls=http://" + client, "--advertise-client-urls=http://" + client,
@@ -100,16 +100,6 @@ func startProgram(t *testing.T, name string, args ...string) *exec.Cmd {
 		_ = command.Wait() // it was killed
 	})
 	return command
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // ask wants the answer 200. The certificate was made in the memory of the server.

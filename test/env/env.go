@@ -174,6 +174,12 @@ type port int
 func (p port) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(p))) }
 func (p port) http() string    { return "http://" + p.address() }
 
+// FreeAddress returns an address, host:port, that was free a moment ago.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return freePorts(t, 1)[0].address()
+}
+
 // freePorts returns ports that were free a moment ago, all of them different.
 func freePorts(t testing.TB, n int) []port {
 	t.Helper()

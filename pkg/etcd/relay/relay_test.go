@@ -41,8 +41,8 @@ type process struct {
 
 func startEtcd(t *testing.T) *process {
 	t.Helper()
-	p := &process{t: t, url: "http://" + freeAddress(t)}
-	peer := "http://" + freeAddress(t)
+	p := &process{t: t, url: "http://" + env.FreeAddress(t)}
+	peer := "http://" + env.FreeAddress(t)
 	p.args = []string{
 		"--data-dir=" + t.TempDir(), "--unsafe-no-fsync", "--log-level=error",
 		"--listen-client-urls=" + p.url, "--advertise-client-urls=" + p.url,
@@ -68,14 +68,6 @@ func (p *process) kill() {
 func (p *process) signal(signal os.Signal) {
 	p.t.Helper()
 	must(p.t, p.cmd.Process.Signal(signal))
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 func must(t *testing.T, err error) {
@@ -210,7 +202,7 @@ func TestMemberHangs(t *testing.T) {
 
 // TestOneOfTwoGone has requests go to the member that is there.
 func TestOneOfTwoGone(t *testing.T) {
-	client := connect(t, startEtcd(t).url, "http://"+freeAddress(t))
+	client := connect(t, startEtcd(t).url, "http://"+env.FreeAddress(t))
 	for range 20 {
 		must(t, put(t, client))
 	}
@@ -258,7 +250,7 @@ func TestMemberJustGone(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	url := "http://" + freeAddress(t)
+	url := "http://" + env.FreeAddress(t)
 	if _, err := Start(ctx, endpoint.Options{Servers: []string{url}}); err == nil || !strings.Contains(err.Error(), url) {
 		t.Errorf("Start() = %v, want an error that names %s", err, url)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 const (
@@ -115,18 +116,8 @@ func (w *world) tryKubectl(ctx context.Context, cluster *bed.Cluster, stdin stri
 // wait polls until check returns nil.
 func wait(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), eventually)
-	defer cancel()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waiting for %s: %v", what, err)
-		case <-time.After(200 * time.Millisecond):
-		}
+	if err := poll.Until(t.Context(), eventually, check); err != nil {
+		t.Fatalf("waiting for %s: %v", what, err)
 	}
 }
 

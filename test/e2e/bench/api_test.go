@@ -24,6 +24,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned/scheme"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 const (
@@ -74,7 +75,7 @@ func BenchmarkAPI(b *testing.B) {
 	}
 	// A namespace is known to the servers a moment after it is created.
 	for _, s := range subjects {
-		if err := poll(b.Context(), time.Minute, func(ctx context.Context) error {
+		if err := poll.Until(b.Context(), time.Minute, func(ctx context.Context) error {
 			return s.create(ctx, s.clients[0], objects)
 		}); err != nil {
 			b.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 const (
@@ -75,7 +76,7 @@ func createCRD(b *testing.B, on *bed.Bed, run *bed.KSIT, host kubernetes.Interfa
 	if err := on.Host.ApplyObjects(b.Context(), crd); err != nil {
 		b.Fatal(err)
 	}
-	if err := poll(b.Context(), time.Minute, func(ctx context.Context) error {
+	if err := poll.Until(b.Context(), time.Minute, func(ctx context.Context) error {
 		return host.Discovery().RESTClient().Get().AbsPath("/apis", crdGroup, crdVersion, "integrations").Do(ctx).Error()
 	}); err != nil {
 		b.Fatalf("waiting for the CRD to be served: %v", err)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 const (
@@ -77,7 +78,7 @@ func BenchmarkProxy(b *testing.B) {
 		})
 	}
 	for _, s := range subjects {
-		if err := poll(b.Context(), time.Minute, func(ctx context.Context) error { return s.get(ctx, s.clients[0], 0) }); err != nil {
+		if err := poll.Until(b.Context(), time.Minute, func(ctx context.Context) error { return s.get(ctx, s.clients[0], 0) }); err != nil {
 			b.Fatal(err)
 		}
 	}

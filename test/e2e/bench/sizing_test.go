@@ -23,6 +23,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 	"ksit.io/ksit/test/e2e/usage"
 )
 
@@ -170,7 +171,7 @@ func spread(ctx context.Context, client versioned.Interface, targets []*bed.Clus
 			return fmt.Errorf("spreading %s: %w", integration.Name, err)
 		}
 	}
-	return poll(ctx, eventually, func(ctx context.Context) error {
+	return poll.Until(ctx, eventually, func(ctx context.Context) error {
 		list, err := integrations.List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err

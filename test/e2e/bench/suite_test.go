@@ -11,8 +11,6 @@
 package bench
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -111,23 +109,6 @@ func binary(b *testing.B) string {
 		b.Fatal("KSIT must be the path of the binary: run make bench")
 	}
 	return path
-}
-
-// poll calls try until it succeeds, and returns its last error if it never does.
-func poll(ctx context.Context, timeout time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("after %s: %w", timeout, err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }
 
 // reportLoad adds the machine's load to the figures: above the number of its

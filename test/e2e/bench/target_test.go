@@ -25,6 +25,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 // testCharts is the repository of the bed's test charts, as the world would
@@ -162,7 +163,7 @@ func deleteIntegrations(ctx context.Context, client versioned.Interface, integra
 		if err := api.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
 			return err
 		}
-		return poll(ctx, eventually, func(ctx context.Context) error {
+		return poll.Until(ctx, eventually, func(ctx context.Context) error {
 			_, err := api.Get(ctx, name, metav1.GetOptions{})
 			return isGone("Integration "+name, err)
 		})
@@ -175,7 +176,7 @@ func deleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 	if err := api.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	return poll(ctx, eventually, func(ctx context.Context) error {
+	return poll.Until(ctx, eventually, func(ctx context.Context) error {
 		_, err := api.Get(ctx, name, metav1.GetOptions{})
 		return isGone("namespace "+name, err)
 	})
@@ -192,7 +193,7 @@ func deleteCRDs(ctx context.Context, target *bed.Cluster) error {
 	if err := client.Resource(crds).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		return err
 	}
-	return poll(ctx, eventually, func(ctx context.Context) error {
+	return poll.Until(ctx, eventually, func(ctx context.Context) error {
 		list, err := client.Resource(crds).List(ctx, metav1.ListOptions{Limit: 1})
 		if err == nil && len(list.Items) > 0 {
 			err = fmt.Errorf("CRD %s is still there", list.Items[0].GetName())
@@ -219,7 +220,7 @@ func registerTargets(b *testing.B, on *bed.Bed, client versioned.Interface) {
 		if err := on.RegisterTarget(b.Context(), system, target); err != nil {
 			b.Fatal(err)
 		}
-		if err := poll(b.Context(), time.Minute, func(ctx context.Context) error {
+		if err := poll.Until(b.Context(), time.Minute, func(ctx context.Context) error {
 			known, err := client.KsitV1alpha1().IntegrationTargets(system).Get(ctx, target.Name, metav1.GetOptions{})
 			if err != nil {
 				return err

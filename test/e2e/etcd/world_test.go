@@ -23,6 +23,7 @@ import (
 
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 const (
@@ -150,20 +151,11 @@ func freePort(t *testing.T) int {
 // wait polls until check returns nil, and returns how long that took.
 func wait(t *testing.T, what string, check func(context.Context) error) time.Duration {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), eventually)
-	defer cancel()
 	start := time.Now()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return time.Since(start)
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("it did not come to pass that %s: %v", what, err)
-		case <-time.After(100 * time.Millisecond):
-		}
+	if err := poll.Until(t.Context(), eventually, check); err != nil {
+		t.Fatalf("it did not come to pass that %s: %v", what, err)
 	}
+	return time.Since(start)
 }
 
 func must(t testing.TB, err error) {

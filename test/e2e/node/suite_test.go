@@ -21,6 +21,7 @@ import (
 	"ksit.io/ksit/pkg/apis/ksit/v1alpha1"
 	"ksit.io/ksit/pkg/generated/clientset/versioned"
 	"ksit.io/ksit/test/bed"
+	"ksit.io/ksit/test/e2e/internal/poll"
 )
 
 const (
@@ -127,18 +128,8 @@ func environment() []string { return append(os.Environ(), "NO_PROXY=*", "no_prox
 // wait polls until check returns nil.
 func wait(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), eventually)
-	defer cancel()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		case <-time.After(200 * time.Millisecond):
-		}
+	if err := poll.Until(t.Context(), eventually, check); err != nil {
+		t.Fatalf("%s: %v", what, err)
 	}
 }
 

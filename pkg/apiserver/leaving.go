@@ -19,21 +19,33 @@ import (
 func sendAway(config *genericapiserver.Config) {
 	build := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return withSendingAway(build(api, c), isWatch(c.RequestInfoResolver), c.ShutdownInitiatedNotify())
+		stopping := c.ShutdownInitiatedNotify()
+		return withSendingAway(build(withWatchesEnding(api, isWatch, stopping), c), stopping)
 	}
 }
 
-func withSendingAway(next http.Handler, watches func(*http.Request) bool, stopping <-chan struct{}) http.Handler {
+func withSendingAway(next http.Handler, stopping <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-stopping:
 			// HTTP/2 has no such header. There the server takes it as the wish to send
-			// GOAWAY, and lets what is under way on the connection, watches too, end.
+			// GOAWAY, and lets what is under way on the connection end.
 			w.Header().Set("Connection", "close")
 		default:
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withWatchesEnding ends watches when the server was asked to stop. Nothing else may
+// come by the connection of a watch, so that its client would not be told. It ends in
+// order, is begun again where it ended, and told then.
+func withWatchesEnding(next http.Handler, watches func(*http.Request) bool, stopping <-chan struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-stopping:
+		default:
 			if watches(r) {
-				// Nothing else may come by its connection, so that its client would not
-				// be told. It ends in order, is begun again where it ended, and told then.
 				ctx, cancel := context.WithCancel(r.Context())
 				defer cancel()
 				r = r.WithContext(ctx)
@@ -50,11 +62,9 @@ func withSendingAway(next http.Handler, watches func(*http.Request) bool, stoppi
 	})
 }
 
-// isWatch tells watches of resources from other requests. The library finds out too,
-// but not before this.
-func isWatch(resolver request.RequestInfoResolver) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		info, err := resolver.NewRequestInfo(r)
-		return err == nil && info.IsResourceRequest && info.Verb == "watch"
-	}
+// isWatch tells watches of resources from other requests, by what the library found out
+// of them.
+func isWatch(r *http.Request) bool {
+	info, found := request.RequestInfoFrom(r.Context())
+	return found && info.IsResourceRequest && info.Verb == "watch"
 }

@@ -14,7 +14,7 @@ import (
 
 func TestClientsAreSentAwayBeforeTheServerStops(t *testing.T) {
 	stopping, finish := make(chan struct{}), make(chan struct{})
-	server := httptest.NewUnstartedServer(withSendingAway(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(withSendingAway(withWatchesEnding(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "a")
 		if r.URL.Path != "/" {
 			_ = http.NewResponseController(w).Flush()
@@ -24,7 +24,7 @@ func TestClientsAreSentAwayBeforeTheServerStops(t *testing.T) {
 				_, _ = io.WriteString(w, "b")
 			}
 		}
-	}), func(r *http.Request) bool { return r.URL.Path == "/watch" }, stopping))
+	}), func(r *http.Request) bool { return r.URL.Path == "/watch" }, stopping), stopping))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
